@@ -132,7 +132,7 @@ def confirm(
     filter: str = "",
     uri: str | None = None,
     dry_run: bool = False,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Train what may be the best of a study on new seeds, and report from those alone.
 
@@ -160,8 +160,8 @@ def confirm(
         The store; ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
     dry_run : bool
         Train nothing; return the candidates with what the study said of them.
-    progress : bool
-        Whether to tell, on standard error, how far the training is.
+    progress : bool, optional
+        Whether to show how far the training is; see `nnsweep.sweep`.
 
     Returns
     -------
@@ -183,8 +183,7 @@ def confirm(
     KeyboardInterrupt
         If the user interrupts; the same call goes on.
     """
-    from nnsweep.api.sweep import guard_process, run_interruptibly
-    from nnsweep.jobs.display import Display
+    from nnsweep.api.sweep import guard_process, make_display, run_interruptibly
 
     with guard_process():
         request = ConfirmationRequest(
@@ -201,8 +200,7 @@ def confirm(
             dry_run=dry_run,
         )
         planned = plan_confirmation(request)
-        display = Display(plan=progress, progress="lines" if progress else None, table=False)
-        result = run_interruptibly(lambda: train_confirmation(planned, display))
+        result = run_interruptibly(lambda: train_confirmation(planned, make_display(progress)))
         if result.problem:
             raise StoreError(result.problem)
         return compare_with_study(planned, result)

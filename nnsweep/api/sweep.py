@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nnsweep.jobs.display import Display
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.outcome import SweepResult
     from nnsweep.results.runs import Runs
@@ -33,7 +34,7 @@ def sweep(
     config_dir: str | os.PathLike[str] | None = None,
     folder: str | os.PathLike[str] | None = None,
     dry_run: bool = False,
-    progress: bool = False,
+    progress: bool | None = None,
     **settings: Any,
 ) -> "Runs":
     """Run a grid of jobs, and return their results; what has been run before, from wherever, is not run again.
@@ -57,8 +58,10 @@ def sweep(
         if not given.
     dry_run : bool
         Run nothing and change nothing; return the plan.
-    progress : bool
-        Whether to tell, on standard error, how far the sweep is. The frame is the answer: no table is printed.
+    progress : bool, optional
+        Whether to show how far the sweep is. By default a notebook and a terminal show a bar, and a script writes a
+        line on standard error now and then if the sweep takes long; True prints the plan, too, and writes a line every
+        few seconds. The frame is the answer: no table is printed.
     **settings
         Any other key of the configuration, with ``__`` for a dot: ``trainer__epochs=5``. A list, a tuple or a range is
         several values to sweep over, as in ``arch=["shallow", "wide"]`` or ``seed=range(5)``; for a setting that takes
@@ -145,12 +148,11 @@ def guard_process() -> Iterator[None]:
         yield
 
 
-def _run_request(request: "HydraRequest", *, progress: bool) -> "SweepResult":
-    from nnsweep.jobs.display import Display
+def _run_request(request: "HydraRequest", *, progress: bool | None) -> "SweepResult":
     from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
     from nnsweep.jobs.multirun import compose_sweep
 
-    display = Display(plan=progress, progress="lines" if progress else None, table=False)
+    display = make_display(progress)
 
     def sweep_jobs(sweeper: Any, arguments: list[str]) -> "SweepResult":
         result: SweepResult = sweeper.run(arguments, display)
@@ -162,6 +164,14 @@ def _run_request(request: "HydraRequest", *, progress: bool) -> "SweepResult":
         return result
 
     return run_interruptibly(run)
+
+
+def make_display(progress: bool | None) -> "Display":
+    """Make what shows a sweep from Python: its progress as the caller wants it, and no table."""
+    from nnsweep.jobs.display import Display
+
+    shown = {None: "bar", True: "lines", False: None}[progress]
+    return Display(plan=progress is True, progress=shown, table=False)
 
 
 def run_interruptibly(run: "Callable[[], SweepResult]") -> "SweepResult":

@@ -1,15 +1,17 @@
 """The progress of a sweep: how many of its jobs have been run, which is the best so far, and the time that is left.
 
-A terminal shows it as a bar. Anywhere else a line is written now and then on standard error, the longer a sweep takes
-the more seldom, so that the log of a sweep of hours stays short.
+A terminal shows it as a bar, and so does a notebook, in an output of its cell. Anywhere else a line is written now and
+then on standard error, the longer a sweep takes the more seldom, so that the log of a sweep of hours stays short.
 """
 
+import html
 import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from nnsweep.text import printable
 from nnsweep.tracking.record import RunRecord
@@ -113,7 +115,8 @@ def show_progress(progress: Progress, shown: str | None = "bar") -> Iterator[Non
     progress : Progress
         How far it is; the block adds to it.
     shown : {"bar", "lines"} or None
-        How: a bar becomes lines where standard error is no terminal; None for not at all.
+        How: a bar becomes lines where standard error is no terminal, and lines, which would stand in red there, become
+        a bar in a notebook; None for not at all.
     """
     from rich.console import Console  # a plan shows no progress
 
@@ -122,7 +125,9 @@ def show_progress(progress: Progress, shown: str | None = "bar") -> Iterator[Non
         yield
         return
     display: AbstractContextManager[_Update]
-    if shown == "bar" and console.is_terminal:
+    if kernel := _find_kernel():
+        display = nullcontext(_make_notebook_bar(kernel, progress))
+    elif shown == "bar" and console.is_terminal:
         display = _show_bar(console, progress)
     else:
         display = nullcontext(_make_line_printer(progress, PIPED_SECONDS if shown == "bar" else LINE_SECONDS))
@@ -149,6 +154,26 @@ def _show_bar(console: "Console", progress: Progress) -> Iterator[_Update]:
             bar.update(task, completed=progress.n_done, description=described)
 
         yield update
+
+
+def _find_kernel() -> Any:
+    """Give the shell of the kernel that runs this process, which has imported IPython; None if this is no notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell if hasattr(shell, "kernel") else None
+
+
+def _make_notebook_bar(shell: Any, progress: Progress) -> _Update:
+    """Show a bar as an output of the cell, and make a function that replaces it."""
+    transient = {"display_id": uuid4().hex}
+
+    def publish(*, update: bool) -> None:
+        bar = f'<progress max="{progress.n_jobs}" value="{progress.n_done}" style="vertical-align: middle"></progress>'
+        data = {"text/html": f"{bar} {html.escape(str(progress))}", "text/plain": str(progress)}
+        shell.display_pub.publish(data, transient=transient, update=update)
+
+    publish(update=False)
+    return lambda _: publish(update=True)
 
 
 def _make_line_printer(progress: Progress, pause: float) -> _Update:

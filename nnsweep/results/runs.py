@@ -6,6 +6,7 @@ What has lost the columns that make it a frame of runs is shown as pandas shows 
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,7 +18,10 @@ from nnsweep.results.frame import FIRST, LAST, plain, rank_runs
 from nnsweep.results.tables.formats import Html, Markdown
 from nnsweep.results.tables.terminal import break_heading, choose_columns, list_columns, list_notes, write_short
 from nnsweep.results.wording import count
+from nnsweep.text import printable
 
+ACTION = "action"
+"""The column that a plan has besides those of runs."""
 MOST_ROWS = 10
 MOST_NOTES = 5
 WIDEST = 120
@@ -113,13 +117,12 @@ def _summarize(runs: "Runs", width: int) -> _Summary:
     head = telling.iloc[:MOST_ROWS]
     cells = {name: [write_short(name, value) for value in plain(head[name])] for name in list_columns(telling)}
     fitting = choose_columns({name: column for name, column in cells.items() if any(column)}, width)
-    notes = list_notes(rank_runs(pd.DataFrame(runs)), [])
+    notes = [] if ACTION in runs.columns else list_notes(rank_runs(pd.DataFrame(runs)), [])
     hidden = [(len(runs) - len(head), "run"), (len(runs.columns) - len(fitting), "column")]
     not_shown = [count(number, noun) for number, noun in hidden if number]
     more_notes = [f"{count(len(notes) - MOST_NOTES, 'further note')}: see the columns state and reason"]
-    experiment = runs.attrs.get("experiment")
     return _Summary(
-        headline=count(len(runs), "run") + (f" of {experiment}" if experiment else ""),
+        headline=_describe(runs),
         cells={name: cells[name] for name in telling.columns if name in fitting},
         numbers=frozenset(name for name in fitting if pd.api.types.is_numeric_dtype(telling[name])),
         notes=[
@@ -131,6 +134,16 @@ def _summarize(runs: "Runs", width: int) -> _Summary:
     )
 
 
+def _describe(runs: pd.DataFrame) -> str:
+    """Say how many runs there are, of which experiment, and what a plan does with its jobs."""
+    experiment = runs.attrs.get("experiment")
+    of_experiment = f" of the experiment {printable(str(experiment))}" if experiment else ""
+    if ACTION not in runs.columns:
+        return f"{count(len(runs), 'run')}{of_experiment}"
+    actions = ", ".join(f"{number:,} to {action}" for action, number in Counter(runs[ACTION]).items())
+    return f"{count(len(runs), 'job')}{of_experiment}: {actions or 'nothing to run'}"
+
+
 def _write_row(tag: str, aligned: Iterable[str], cells: Iterable[str]) -> str:
     """Write cells that are escaped."""
     return "".join(f"<{tag}{style}>{cell}</{tag}>" for style, cell in zip(aligned, cells, strict=True))
@@ -140,8 +153,7 @@ def _draw_map(runs: "Runs") -> str:
     """Draw the map of two settings as an image that no style of the notebook reaches; nothing if there is none."""
     if not 1 < len(runs) <= MOST_DRAWN:
         return ""
-    import matplotlib as mpl
-
+    from nnsweep.results.plots.figure import write_figure
     from nnsweep.results.plots.pictures import pictures
 
     try:
@@ -151,7 +163,6 @@ def _draw_map(runs: "Runs") -> str:
     if figure is None:
         return ""
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "nnsweep"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    write_figure(figure, buffer, "svg")
     source = base64.b64encode(buffer.getvalue()).decode()
     return f'<img alt="map of the runs" style="max-width: 100%" src="data:image/svg+xml;base64,{source}">'

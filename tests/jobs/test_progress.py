@@ -130,3 +130,40 @@ def test_results_of_earlier_sweeps_are_not_counted_again(nnsweep, monkeypatch):
     said = nnsweep("seed=range(0,4)", *(word for word in GRID if "seed" not in word))
     assert said.err.splitlines()[-1].startswith("1 of 1 jobs run, best so far 0.")
     assert nnsweep("seed=range(0,4)", *(word for word in GRID if "seed" not in word)).err == ""
+
+
+class Shell:
+    """What a kernel shows of a sweep: outputs by their id, each as it was last."""
+
+    kernel = object()
+
+    def __init__(self):
+        self.display_pub, self.outputs, self.n_updates = self, {}, 0
+
+    def publish(self, data, *, transient, update):
+        assert update == (transient["display_id"] in self.outputs)
+        self.outputs[transient["display_id"]] = data
+        self.n_updates += update
+
+
+@pytest.mark.parametrize("shown", ["bar", "lines"])
+def test_a_notebook_has_one_output_that_is_replaced(shown, monkeypatch, capfd):
+    shell, told = Shell(), Progress([0, 1])
+    monkeypatch.setattr(progress, "_find_kernel", lambda: shell)
+    with show_progress(told, shown):
+        told.add(0, record("<b>", 0.5))
+        told.add(1, record("next", 0.4))
+    (output,) = shell.outputs.values()
+    assert output["text/plain"] == "2 of 2 jobs run, best so far 0.5000 (<b>)"
+    assert '<progress max="2" value="2"' in output["text/html"]
+    assert "(&lt;b&gt;)" in output["text/html"]
+    assert shell.n_updates
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_notebook_that_wants_no_progress_has_no_output(monkeypatch):
+    shell = Shell()
+    monkeypatch.setattr(progress, "_find_kernel", lambda: shell)
+    with show_progress(Progress([0]), None):
+        pass
+    assert not shell.outputs

@@ -51,7 +51,7 @@ def read_cells(html: str) -> list[list[str]]:
 def test_a_notebook_shows_telling_columns_of_the_first_rows():
     shown = make_runs(5)._repr_html_()
     head, *rows = read_cells(shown)
-    assert "<strong>20 runs of shapes</strong>" in shown
+    assert "<strong>20 runs of the experiment shapes</strong>" in shown
     assert {"name", "arch.<br>depth", "arch.<br>width", "seed", "test_<br>accuracy"} <= {*head}
     assert not {"state", "arch", "run_<br>id", "trainer.<br>epochs"} & {*head}
     assert len(rows) == MOST_ROWS
@@ -106,7 +106,7 @@ def test_it_is_pickled_copied_and_written_whole():
 def test_text_and_markdown_say_the_same_in_short():
     runs = make_runs(5, reason="no room")
     for text in (repr(runs), runs._repr_markdown_()):
-        assert "20 runs of shapes" in text
+        assert "20 runs of the experiment shapes" in text
         assert "2x16-s4 failed: no room" in text
         assert "not shown: 10 runs" in text
         assert len(text) < 3000
@@ -131,9 +131,11 @@ def test_names_of_users_are_shown_as_text(payload):
 
 def test_no_runs_are_shown_too():
     assert "0 runs" in make_runs().iloc[:0]._repr_html_()
-    assert repr(make_runs().iloc[:0]).startswith("0 runs of shapes")
+    assert repr(make_runs().iloc[:0]).startswith("0 runs of the experiment shapes")
 
 
-def test_a_plan_has_its_actions():
-    plan = make_runs().assign(action="run")
+def test_a_plan_says_what_becomes_of_its_jobs():
+    plan = make_runs().assign(action=["run"] * 10 + ["reuse"] * 2, test_accuracy=None)
     assert "action" in read_cells(plan._repr_html_())[0]
+    assert "<strong>12 jobs of the experiment shapes: 10 to run, 2 to reuse</strong>" in plan._repr_html_()
+    assert "without a real test accuracy" not in plan._repr_html_()
