@@ -17,6 +17,7 @@ from nnsweep.jobs.confirmation import MOST_SEEDS, ConfirmingJobs, make_confirmin
 from nnsweep.results.factors import find_repeats
 from nnsweep.results.frame import frame, narrow_runs, plain
 from nnsweep.results.grouping import Configuration, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.confirmation import CANDIDATE, compare_confirmation, describe_confirmation
 from nnsweep.results.statistics.data_sets import write_filters
@@ -183,6 +184,7 @@ def confirm(
     KeyboardInterrupt
         If the user interrupts; the same call goes on.
     """
+    check_inputs(experiment=experiment, metric=metric, uri=uri)
     from nnsweep.api.sweep import guard_process, make_display, run_interruptibly
 
     with guard_process():

@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import frame, narrow_runs, rank_runs
+from nnsweep.results.frame import frame, narrow_runs, plain, rank_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.runs import Runs
-from nnsweep.text import is_broken, mask_secrets, warn
+from nnsweep.results.wording import join_words
+from nnsweep.text import HIDDEN, is_broken, mask_secrets, printable, warn
 from nnsweep.tracking import artifacts, query, recorded_run
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.query import find_store_of_sweep
@@ -49,6 +51,7 @@ def load_results(
     StoreError
         If the store cannot be used.
     """
+    check_inputs(experiment=experiment, uri=uri)
     store, _, runs = find_runs(experiment, sweep, filter, uri)
     runs.attrs |= {"experiment": experiment, "store": mask_secrets(store.uri)}
     return Runs.of(runs)
@@ -77,7 +80,7 @@ def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, p
     runs : pandas.DataFrame
         A frame of runs with their ``run_id``.
     uri : str, optional
-        The store; ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
+        The store; if not given, the one that the frame names, or else as for `load_results`.
 
     Returns
     -------
@@ -91,6 +94,7 @@ def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, p
     StoreError
         If the store cannot be used, or the curves of some runs are gone.
     """
+    check_inputs(["run_id"], runs=runs, uri=uri)
     found, missing = gather_histories(runs, uri)
     artifacts.raise_missing(missing)
     return found
@@ -112,7 +116,7 @@ def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Cor
     runs : pandas.DataFrame
         A frame of runs with their ``run_id``.
     uri : str, optional
-        The store; ``MLFLOW_TRACKING_URI`` or ``sqlite:///mlflow.db`` if not given.
+        The store; if not given, the one that the frame names, or else as for `load_results`.
 
     Returns
     -------
@@ -128,6 +132,7 @@ def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Cor
     StoreError
         If the store cannot be used, or the files of some runs are gone.
     """
+    check_inputs(["run_id"], runs=runs, uri=uri)
     found, missing = gather_correct(runs, uri)
     artifacts.raise_missing(missing)
     return found
@@ -218,10 +223,47 @@ def read_records(store: Store, sweep: str | Sequence[str] | None = None) -> list
     return query.keep_counting_runs(found.values())
 
 
+def find_recorded(runs: pd.DataFrame, uri: str | None = None) -> tuple[Store, list[RunRecord]]:
+    """Find the experiment that the runs of a frame are recorded in, and their records, in the frame's order.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs with their ``run_id``; what never became a run has none.
+    uri : str, optional
+        The store; by default the one that the frame names, or else as for `load_results`.
+
+    Raises
+    ------
+    ConfigError
+        If the frame has no run ids, or its runs are not all in one experiment of the store.
+    StoreError
+        If the store cannot be used.
+    """
+    store, run_ids = _find_run_ids(runs, uri)
+    if not run_ids:
+        raise ConfigError("runs has no recorded run: there is nothing to report")
+    store, _ = query.find_job_run(store.uri, run_ids[0])
+    found = map(query.make_record, query.keep_sound_runs(query.find_runs_by_id(store, run_ids)))
+    by_id = {record.run_id: record for record in found}
+    if missing := [run_id for run_id in run_ids if run_id not in by_id]:
+        raise ConfigError(
+            f"{len(missing)} of the {len(run_ids)} runs ({join_words(missing, 3)}) are not in the experiment "
+            f"{printable(store.experiment)} of {mask_secrets(store.uri)}; pass runs of one experiment and its uri"
+        )
+    return store, [by_id[run_id] for run_id in run_ids]
+
+
+def choose_address(runs: pd.DataFrame, uri: str | None = None) -> str | None:
+    """Choose the store of a frame's runs: the one that is named, or that which the frame names unless in secret."""
+    named = runs.attrs.get("store")
+    return named if uri is None and isinstance(named, str) and HIDDEN not in named else uri
+
+
 def _find_run_ids(runs: pd.DataFrame, uri: str | None) -> tuple[Store, list[str]]:
     """Give the store, where a run is found by its id alone, and the ids of a frame's runs."""
     if "run_id" not in runs.columns:
         raise ConfigError("the table has no column run_id, by which runs are found; use one with all its columns")
-    address = resolve_uri(uri, Path.cwd())
+    address = resolve_uri(choose_address(runs, uri), Path.cwd())
     require_store(address)
-    return Store(address, "", ""), [str(run_id) for run_id in runs["run_id"] if run_id]
+    return Store(address, "", ""), [str(run_id) for run_id in plain(runs["run_id"]) if run_id]

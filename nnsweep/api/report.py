@@ -9,11 +9,22 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+import pandas as pd
+
 from nnsweep.api.confirm import describe_confirmation_of
-from nnsweep.api.load import find_runs, gather_correct, gather_histories, load_environment
+from nnsweep.api.load import (
+    choose_address,
+    find_recorded,
+    find_runs,
+    gather_correct,
+    gather_histories,
+    load_environment,
+)
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
 from nnsweep.jobs.consistency import require_all_consistent
+from nnsweep.results.frame import FIRST, LAST, narrow_runs, plain
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
@@ -21,9 +32,11 @@ from nnsweep.results.report.report import Findings, findings
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, join_words
 from nnsweep.text import mask_secrets, printable, quote_argument, warn
-from nnsweep.tracking.artifacts import combine_errors, gather_artifacts
+from nnsweep.tracking.artifacts import combine_errors, gather_artifacts, require_unaltered
+from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.recorded_run import RecordedRun
+from nnsweep.tracking.store import resolve_uri
 
 WRITERS: dict[str, Callable[[Findings, Mapping[str, str]], str]] = {
     ".html": lambda found, _: html(found),
@@ -38,7 +51,7 @@ PLAIN = str.maketrans({MINUS: "-", NOTHING: "-", "†": "(+)"})
 
 
 def report(
-    experiment: str,
+    experiment: str | pd.DataFrame,
     output: str | Path | None = None,
     *,
     metric: str = "test_accuracy",
@@ -54,12 +67,13 @@ def report(
     uri: str | None = None,
     command: str = "",
 ) -> Findings:
-    """Report what an experiment has found.
+    """Report what an experiment, or some of its runs, have found.
 
     Parameters
     ----------
-    experiment : str
-        Its name.
+    experiment : str or pandas.DataFrame
+        Its name; or a frame of its runs with all their columns, as `nnsweep.sweep` and `nnsweep.load_results` give it,
+        of which the report is then made.
     output : str or Path, optional
         The file to write, ``.html``, ``.md`` or ``.tex``; nothing is written without it.
     title : str
@@ -67,7 +81,7 @@ def report(
     metric, baseline, by, confidence, failures, rope
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
-        Which runs: as `nnsweep.api.load.load_results` has them.
+        Which runs: as `nnsweep.api.load.load_results` has them. The sweep is that of an experiment, not of a frame.
     pictures : bool
         Whether pictures are written beside a Markdown or LaTeX file; an HTML file has them in it.
     command : str
@@ -89,7 +103,14 @@ def report(
     """
     if output is not None:
         _check_output(Path(expand_home(output)), pictures)
-    _, records, runs = find_runs(experiment, sweep, filter, uri)
+    check_inputs(metric=metric, uri=uri)
+    is_part = False  # which no command chooses
+    if isinstance(experiment, pd.DataFrame):
+        uri = _choose_store(experiment, uri)
+        experiment, records, runs, is_part = _find_frame(experiment, sweep, filter, uri)
+    else:
+        check_inputs(experiment=experiment)
+        _, records, runs = find_runs(experiment, sweep, filter, uri)
     correct, without_correct = gather_correct(runs, uri)
     histories, without_histories = gather_histories(runs, uri)
     require_all_consistent(
@@ -100,7 +121,9 @@ def report(
     by_id = {record.run_id: record for record in records}
     confirmation, confirmed_in = describe_confirmation_of(experiment, filter, uri)
     origin = replace(
-        _describe_origin(experiment, [by_id[run_id] for run_id in runs["run_id"]], uri, command),
+        _describe_origin(
+            experiment, [by_id[str(run_id)] for run_id in plain(runs["run_id"]) if run_id], uri, command, is_part
+        ),
         missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
         confirmation=confirmation,
         confirmed_in=confirmed_in,
@@ -125,6 +148,28 @@ def report(
     if output is not None:
         write_report(content, output, pictures=pictures)
     return content
+
+
+def _choose_store(runs: pd.DataFrame, uri: str | None) -> str | None:
+    """Choose the store of a frame's runs; None for the one that the commands of this folder take, too."""
+    address = choose_address(runs, uri)
+    return None if address == resolve_uri(None, Path.cwd()) else address
+
+
+def _find_frame(
+    runs: pd.DataFrame, sweep: str | Sequence[str] | None, filter: str, uri: str | None
+) -> tuple[str, list[RunRecord], pd.DataFrame, bool]:
+    """Find the experiment of a frame's runs, their records, those that are chosen, and whether there are others."""
+    if sweep is not None:
+        raise ConfigError(
+            "sweep chooses runs of an experiment, and these are chosen; pass the experiment's name, or filter"
+        )
+    check_inputs([*FIRST, *LAST], runs=runs)
+    runs = narrow_runs(runs, filter=filter)
+    store, records = find_recorded(runs, uri)
+    require_unaltered(records)
+    others = {record.run_id for record in find_job_runs(store)} - {record.run_id for record in records}
+    return store.experiment, records, runs, bool(others)
 
 
 def write_report(found: Findings, output: str | Path, *, pictures: bool = False) -> None:
@@ -180,8 +225,13 @@ def print_report(found: Findings) -> None:
     sys.stdout.write(text)
 
 
-def _describe_origin(experiment: str, records: Sequence[RunRecord], uri: str | None, command: str) -> Origin:
-    """Say where the runs are from, the best first, and with which versions the best of them was made."""
+def _describe_origin(
+    experiment: str, records: Sequence[RunRecord], uri: str | None, command: str, is_part: bool
+) -> Origin:
+    """Say where the runs are from, the best first, and with which versions the best of them was made.
+
+    Of runs that were chosen in Python there is no command that reports or exports the same ones.
+    """
     best = records[:1]
     ids, sweeps = sorted(record.run_id for record in records), sorted({record.sweep for record in records})
     facts = {"Sweeps": join_words(sweeps, MOST_SWEEPS)} if sweeps else {}
@@ -196,10 +246,13 @@ def _describe_origin(experiment: str, records: Sequence[RunRecord], uri: str | N
     if versions:
         facts["Recorded with"] = ", ".join([*versions, str(environment.get("processor", ""))])
     where = "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
-    commands = [
+    of_all = [
         command or f"nnsweep report {quote_argument(experiment)} --output report.html{where}",
         f"nnsweep export {quote_argument(experiment)} --output table.csv{where}",
         f"nnsweep verify table.csv{where}",
+    ]
+    commands = [
+        *(of_all if not is_part else []),
         *(f"nnsweep reproduce {record.run_id}{where}" for record in best if record.state == "finished"),
     ]
     return Origin(

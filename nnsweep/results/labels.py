@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.results.frame import rows
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.trend import (
     LEAST_POINTS,
     Curve,
@@ -143,6 +144,7 @@ def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.Da
     pandas.DataFrame
         One row a run, in the same order and with the same index: ``name, run_id, outcome, outcome_epoch, words``.
     """
+    check_inputs(["name", "run_id"], runs=runs, histories=histories)
     labels = []
     for row in rows(runs):
         history = histories.get(str(row["run_id"]), NOTHING)

@@ -150,6 +150,58 @@ def test_python_gives_the_same_answers(told, terminal):
     assert Path("python.html").exists()
 
 
+def test_a_frame_is_reported_as_its_experiment_is(told):
+    runs = nnsweep.load_results("flowers")
+    of_frame, of_name = nnsweep.report(runs, "frame.md"), nnsweep.report("flowers", "name.md")
+    assert Path("frame.md").read_text(encoding="utf-8") == Path("name.md").read_text(encoding="utf-8")
+    assert of_frame.section("origin").commands == of_name.section("origin").commands
+
+
+def test_some_runs_are_reported_without_commands_for_all(told):
+    runs = nnsweep.load_results("flowers")
+    found = nnsweep.report(runs[runs["seed"] < 2].sort_values("seed"))
+    assert found.section("question").sentences[0].startswith("6 runs of the experiment flowers, of 3 configurations")
+    assert [command.split()[1] for command in found.section("origin").commands] == ["reproduce"]
+    found = nnsweep.report(runs, filter="seed == 0")
+    assert found.section("question").sentences[0].startswith("3 runs of the experiment flowers")
+
+
+def test_a_frame_knows_its_store(told, tmp_path, monkeypatch):
+    runs = nnsweep.load_results("flowers")
+    monkeypatch.chdir(tmp_path)
+    assert set(nnsweep.load_histories(runs)) == {*runs["run_id"]} == {*nnsweep.load_correct(runs)}
+    assert f"--uri {runs.attrs['store']}" in nnsweep.report(runs).section("origin").commands[0]
+
+
+def test_a_frame_read_from_a_table_is_reported_too(told):
+    told("export", "flowers", "-o", "flowers.csv")
+    found = nnsweep.report(pd.read_csv("flowers.csv"))
+    assert found.section("question").sentences[0].startswith("9 runs of the experiment flowers")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda runs: runs.iloc[:0], "nothing to report"),
+        (lambda runs: runs.drop(columns=["state", "job"]), "runs has no column state and job"),
+        (lambda runs: runs.assign(run_id=["f" * 32, *runs["run_id"][1:]]), "no run 'ffffffff"),
+        (
+            lambda runs: runs.assign(run_id=[*runs["run_id"][:-1], "f" * 32]),
+            "1 of the 9 runs .fffff.*not in the",
+        ),
+    ],
+)
+def test_a_frame_that_cannot_be_reported_is_refused(told, change, words):
+    with pytest.raises(ConfigError, match=words) as refused:
+        nnsweep.report(change(nnsweep.load_results("flowers")))
+    assert len(refused.value.problems) == 1
+
+
+def test_a_frame_has_no_sweep_to_choose(told):
+    with pytest.raises(ConfigError, match="pass the experiment's name, or filter"):
+        nnsweep.report(nnsweep.load_results("flowers"), sweep="another")
+
+
 def test_curves_need_run_ids():
     with pytest.raises(ConfigError, match="no column run_id"):
         nnsweep.load_histories(pd.DataFrame({"test_accuracy": [0.9]}))

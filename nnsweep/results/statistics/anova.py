@@ -20,6 +20,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import SEED, check_settings, choose_factors, code_dummies, find_repeats, varying_settings
 from nnsweep.results.frame import SIZES, check_columns, coded, plain
 from nnsweep.results.grouping import Configuration, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.summary import describe_failures, find_sizes
 from nnsweep.text import printable
 
@@ -108,6 +109,7 @@ def effects(
         If a column is unknown, a factor is a repeat (which `blocks` is for), no run counts, two runs are twins, or
         `blocks` has no column ``seed``.
     """
+    check_inputs(runs=runs, metric=metric)
     check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not find_repeats(runs).axes else [])])
     check_settings(factors or ())
     groups = group_runs(runs, metric, failures=failures)

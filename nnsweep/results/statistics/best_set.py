@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nnsweep.results.frame import smaller_is_better, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.equivalence import choose_rope
 from nnsweep.results.statistics.intervals import bound_metric, check_confidence, estimate_mean
 from nnsweep.results.statistics.pairs import FloatArray, Pairs, estimate_pairs, find_pairing
@@ -106,6 +107,7 @@ def judge(
     ConfigError
         If a column is unknown, the confidence is out of range, or two runs are the same repeat of one configuration.
     """
+    check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)

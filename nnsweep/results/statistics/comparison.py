@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.best_set import WORSE, Standing, choose_first, compare_with_best
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.pairs import find_pairing
@@ -105,6 +106,7 @@ def compare(
     ConfigError
         If no run counts, a column is unknown, the baseline is none or several, or two runs are twins.
     """
+    check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
@@ -153,6 +155,7 @@ def indistinguishable(
     list of str
         Labels, the best mean first.
     """
+    check_inputs(runs=runs, metric=metric)
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     standings = compare_with_best(runs, ranked, metric=metric, confidence=confidence)

@@ -25,6 +25,7 @@ from nnsweep.results.factors import (
 )
 from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better, varies
 from nnsweep.results.grouping import Configuration, group_runs, make_labels, with_failures
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.ranks import (
     FriedmanTest,
@@ -194,6 +195,7 @@ def compare_data_sets(
     ConfigError
         If a column is unknown or a repeat, or two runs are the same repeat of one configuration.
     """
+    check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
     check_columns(runs, by or ())

@@ -13,6 +13,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
@@ -118,6 +119,7 @@ def compare_equivalence(
     ConfigError
         If no run counts, the metric has no usual margin and none is given, or what is asked cannot be.
     """
+    check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     margin = choose_rope(rope, metric)
     if margin is None:

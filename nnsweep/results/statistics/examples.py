@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.frame import check_columns
 from nnsweep.results.grouping import Configuration, describe_run, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.example_tests import Right, bootstrap_difference, mcnemar_test, sign_flip_test
 from nnsweep.results.statistics.intervals import check_confidence, estimate_share
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
@@ -107,6 +108,7 @@ def compare_examples(
         If there is no column ``run_id``, the reference has no run with examples, a column or the baseline is unknown,
         or two runs are twins.
     """
+    check_inputs(["run_id"], runs=runs, correct=correct, metric=metric)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not ranked:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
@@ -186,6 +188,7 @@ def estimate_accuracies(
     ConfigError
         If there is no column ``run_id``, a column is unknown, or two runs are twins.
     """
+    check_inputs(["run_id"], runs=runs, correct=correct, metric=metric)
     check_confidence(confidence)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     rows = [

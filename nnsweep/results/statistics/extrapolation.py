@@ -13,6 +13,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import plain
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.labels import NOTHING, PLATEAUED, STILL_IMPROVING, outcomes
 from nnsweep.results.trend import Floats, estimate_noise, find_selecting_curve, take_column
 
@@ -88,6 +89,7 @@ def predict_ends(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, c
     --------
     outcomes : what became of each training.
     """
+    check_inputs(["name", "run_id"], runs=runs, histories=histories)
     if not 0 < confidence <= LEVELS[-1] - LEVELS[0]:
         raise ConfigError(f"confidence={confidence}: must be > 0 and <= 0.98, since rarer errors were not measured")
     table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)

@@ -16,6 +16,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import choose_distinguishing, find_repeats, varying_settings
 from nnsweep.results.frame import check_columns, coded, take_metric
 from nnsweep.results.grouping import Configuration, describe_settings, group_runs, with_failures
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.boundary import Values, find_boundaries
 from nnsweep.results.statistics.intervals import bound_metric
 from nnsweep.results.statistics.summary import correct_confidence, summarize
@@ -118,6 +119,7 @@ def fair_comparison(
     ConfigError
         If a column is unknown, nothing varies, or something varies that is neither compared nor tuned.
     """
+    check_inputs(runs=runs)
     runs = with_failures(runs, failures)
     subject, tuned = _choose_roles(runs, subject, tuned)
     selecting, note = _choose_selecting(runs, selecting, reported)

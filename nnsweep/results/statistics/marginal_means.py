@@ -18,6 +18,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import Repeats, check_settings, choose_factors, place_level
 from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better
 from nnsweep.results.grouping import group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.anova import take_units
 from nnsweep.results.statistics.intervals import bound_metric, check_confidence
 from nnsweep.results.statistics.summary import describe_failures
@@ -107,6 +108,7 @@ def marginal_means(
     ConfigError
         If a column is unknown, a factor is a repeat, or no run counts.
     """
+    check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     check_columns(runs, [metric, *(factors or ())])
     check_settings(factors or ())

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nnsweep.results.frame import take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.wording import count
 
@@ -39,6 +40,7 @@ def optimism(runs: pd.DataFrame) -> pd.DataFrame:
         ``max_test_accuracy``; ``optimism``, which is max - selected, and ``val_test_gap``, best validation - selected
         (both missing without validation).
     """
+    check_inputs(["name", "run_id"], runs=runs)
     names = ("best_val_accuracy", *ACCURACIES)
     accuracies = pd.DataFrame({name: take_metric(runs, name) for name in names}, index=runs.index, dtype=float)
     validated = accuracies["best_val_accuracy"].notna()

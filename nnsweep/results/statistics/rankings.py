@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnsweep.results.grouping import Configuration, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.trend import Curve, find_selecting_curve
 
 Floats = NDArray[np.float64]
@@ -91,6 +92,7 @@ def compare_rankings(
     ConfigError
         If there is no such column, or two runs that count are the same repeat of one configuration.
     """
+    check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
     run_ids = [str(run_id) for run_id in runs["run_id"]]
     curves = {row: find_selecting_curve(histories[one]) for row, one in enumerate(run_ids) if one in histories}
     curves = {row: curve for row, curve in curves.items() if len(curve.values)}

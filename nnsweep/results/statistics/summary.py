@@ -15,6 +15,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import SIZES, check_columns, plain, smaller_is_better, take_metric, take_numbers
 from nnsweep.results.grouping import Configuration, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.labels import AT_CHANCE, COLLAPSED, DIVERGED, NOTHING, bound_guessing
 from nnsweep.results.statistics.intervals import (
     UNBOUNDED,
@@ -88,6 +89,7 @@ def configurations(
     ConfigError
         If a column is unknown, or two runs that count are the same repeat of one configuration.
     """
+    check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     names = list(ranked[0].settings) if ranked else []

@@ -13,6 +13,7 @@ import pandas as pd
 
 from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.trend import find_selecting_curve
 
@@ -144,6 +145,7 @@ def prices(
     ConfigError
         If there is no such column, or two runs that count are the same repeat of one configuration.
     """
+    check_inputs(runs=runs, metric=metric, histories={} if histories is None else histories)
     rows = []
     for one in sorted(group_runs(runs, metric, by=by), key=lambda one: one.rows):
         all_runs, counted = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from nnsweep.results.factors import KINDS
 from nnsweep.results.grouping import Configuration, group_runs
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.statistics.intervals import UNBOUNDED, widen_within
 from nnsweep.results.wording import TIMES
 
@@ -77,6 +78,7 @@ def decompose_variance(
         A row for each source: ``source``, ``variance``, ``std`` and ``share``; none where only seeds or only splits
         vary. ``attrs["n_configurations"]`` tells how many configurations it rests on.
     """
+    check_inputs(runs=runs, metric=metric)
     configurations = group_runs(runs, metric, by=by, failures=failures)
     tables = [units for units in map(_tabulate, configurations) if len(units) > 1 and max(map(len, units.values())) > 1]
     if not tables:
