@@ -126,7 +126,7 @@ def choose_runs(records: Sequence[RunRecord], request: ExportRequest) -> ResultT
     return ResultTable(table, [by_id[run_id] for run_id in order], selection(runs))
 
 
-def export_table(store: Store, request: ExportRequest, path: Path, format: str | None = None) -> None:
+def export_table(store: Store, request: ExportRequest, path: Path, format: str | None = None) -> tuple[int, int]:
     """Write the table that answers into a file, with its manifest beside it: both, or neither.
 
     Parameters
@@ -137,6 +137,11 @@ def export_table(store: Store, request: ExportRequest, path: Path, format: str |
         The table's.
     format : str or None
         One of `nnsweep.results.tables.formats.FORMATS`; by default told by the file's suffix.
+
+    Returns
+    -------
+    tuple of int
+        How many rows and columns the table has.
 
     Raises
     ------
@@ -150,18 +155,42 @@ def export_table(store: Store, request: ExportRequest, path: Path, format: str |
     format = format or format_of(path)
     table, records, caption = answer_question(store, request)
     require_unaltered(records)
-    content = to_bytes(table, format, caption)
+    write_with_manifest(
+        store,
+        path,
+        to_bytes(table, format, caption),
+        asked=asdict(request),
+        records=records,
+        columns=[str(name) for name in table.columns],
+        n_rows=len(table),
+        format=format,
+    )
+    return table.shape
+
+
+def write_with_manifest(
+    store: Store,
+    path: Path,
+    content: bytes,
+    *,
+    asked: dict[str, Any],
+    records: Sequence[RunRecord],
+    columns: list[str],
+    n_rows: int,
+    format: str,
+) -> None:
+    """Write a table's bytes and a manifest of the runs that it was made of; see `Manifest` for what it says."""
     configurations = recorded_run.read_configurations(store, records)
     trainings = {run_id: (version, _hide_folders(settings)) for run_id, (version, settings) in configurations.items()}
     runs, shared = manifests.list_runs(records, trainings)
     manifest = Manifest(
         experiment=store.experiment,
         store=write_address(store.uri),
-        asked=asdict(request),
+        asked=asked,
         runs=runs,
         shared=shared,
-        columns=[str(name) for name in table.columns],
-        n_rows=len(table),
+        columns=columns,
+        n_rows=n_rows,
         format=format,
         sha256=manifests.hash_content(content),
         exported=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -13,7 +13,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nnsweep.api.export import ExportRequest
-from nnsweep.api.verify import Verification, check_manifest, read_cells, read_exported_table
+from nnsweep.api.verify import Verification, check_manifest, is_for_paper, read_cells, read_exported_table
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import names, worker
 from nnsweep.jobs.conf_tree import conf_dir, list_groups
@@ -65,6 +65,10 @@ def retrain_sample(path: Path, number: int, data_path: str | None = None) -> Ver
     """
     manifest = manifests.read_manifest(path)
     shown = printable(str(path))
+    if is_for_paper(manifest):
+        raise ConfigError(
+            f"{shown} has means, and --retrain compares runs; export them as well, without --to paper, and retrain that"
+        )
     request = ExportRequest.of_plain(manifest.asked)
     if request.histories:
         raise ConfigError(f"{shown} has curves; --retrain is for tables of results, exported without --histories")

@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from nnsweep import __version__
 from nnsweep.api.export import ExportRequest, ResultTable, choose_runs
+from nnsweep.api.paper import PaperRequest, answer_for_paper
 from nnsweep.errors import ConfigError, DataError, UserError
 from nnsweep.jobs.consistency import find_disagreements, make_recorded_job
 from nnsweep.results.frame import frame, long_form
@@ -26,6 +27,8 @@ from nnsweep.text import HIDDEN, mask_secrets, printable, quote_argument, shorte
 from nnsweep.tracking import query, recorded_run
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, find_store, resolve_uri
+
+OTHER_HASH = "its SHA-256 of the table is another, and the table is what the store says"
 
 
 class Verification(NamedTuple):
@@ -69,13 +72,14 @@ def verify_table(path: Path, uri: str | None = None) -> Verification:
         If the store cannot be used.
     """
     manifest = manifests.read_manifest(path)
+    if is_for_paper(manifest):
+        return _verify_paper_table(path, manifest, uri)
     request = ExportRequest.of_plain(manifest.asked)
     content, table = read_exported_table(path, manifest, request)
     store = find_store(_resolve_store(manifest, uri), manifest.experiment)
     answer = choose_runs(query.find_job_runs(store, request.sweep), request)
-    ids = [run.run_id for run in manifest.runs if run.run_id.isalnum()]  # a quote would end the text of MLflow's filter
-    by_id = {run.info.run_id: run for run in query.keep_sound_runs(query.find_runs_by_id(store, ids))}
-    records = [query.make_record(by_id[run_id]) for run_id in ids if run_id in by_id]
+    found = _find_listed_runs(store, manifest)
+    records = [query.make_record(run) for run in found]
     if request.histories:  # unchecked, because a file that was changed is told by its cells
         histories = {
             record.run_id: recorded_run.read_history(store, record.run_id, checked=False) for record in records
@@ -84,13 +88,74 @@ def verify_table(path: Path, uri: str | None = None) -> Verification:
     else:
         again = to_bytes(frame(records).reindex(columns=manifest.columns), manifest.format, answer.caption)
     expected = read_cells(again, manifest.format, request, [record.run_id for record in records])
-    of_table = [*_compare_table(manifest.runs, records, answer, table, expected)]
+    of_table = [
+        *_compare_runs(manifest.runs, records, answer.records),
+        *_compare_table(manifest.runs, records, table, expected),
+    ]
     if not of_table and FORMATS[manifest.format].is_reproducible:
         of_table = [*compare_lines(content, again)]
     of_manifest = [*check_manifest(manifest), *_compare_manifest(manifest, records)]
     if not of_table:
         of_manifest += _compare_shape(manifest, len(table), answer, [content, again])
-    of_store = [*_find_disagreements(store, [by_id[record.run_id] for record in records], request, of_table)]
+    of_store = [*_find_disagreements(store, found, request, of_table)]
+    n_cells, n_runs = table.size, len(records)
+    return Verification(
+        differences=[difference.in_words() for difference in (*of_table, *of_manifest, *of_store)],
+        confirmation=[
+            f"{path}: all {n_cells} cells, of {n_runs} runs, are what the store says",
+            *_describe_omissions(store, request, len(answer.records)),
+        ],
+        reference="the store",
+        conclusion=_explain_cause(manifest, content, of_table, of_manifest),
+    )
+
+
+def is_for_paper(manifest: Manifest) -> bool:
+    """Tell whether a table was made for an article, of means, instead of runs."""
+    return manifest.asked.get("to") == "paper"
+
+
+def _verify_paper_table(path: Path, manifest: Manifest, uri: str | None) -> Verification:
+    """Make a table for an article again and compare it line by line; see `verify_table`."""
+    request = PaperRequest.of_plain(manifest.asked)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{printable(str(path))} cannot be read ({error.strerror}); export it again") from error
+    store = find_store(_resolve_store(manifest, uri), manifest.experiment)
+    answer = answer_for_paper(store, request, manifest.format)
+    found = _find_listed_runs(store, manifest)
+    records = [query.make_record(run) for run in found]
+    of_table = [
+        *_compare_runs(manifest.runs, records, answer.records),
+        *compare_lines(content, answer.content),
+    ]
+    of_manifest = [*check_manifest(manifest), *_compare_manifest(manifest, records)]
+    if not of_table and manifest.sha256 != manifests.hash_content(content):
+        of_manifest.append(Difference("the manifest", OTHER_HASH))
+    of_store = [*_find_disagreements(store, found, ExportRequest(), of_table)]
+    return Verification(
+        differences=[difference.in_words() for difference in (*of_table, *of_manifest, *of_store)],
+        confirmation=[
+            f"{path}: the table of {len(records)} runs is what the store gives, line by line",
+            *_describe_omissions(store, ExportRequest(filter=request.filter, sweep=request.sweep), len(answer.records)),
+        ],
+        reference="the store",
+        conclusion=_explain_cause(manifest, content, of_table, of_manifest),
+    )
+
+
+def _find_listed_runs(store: Store, manifest: Manifest) -> list[Any]:
+    """Find the runs that a manifest lists and the store still has, in the manifest's order."""
+    ids = [run.run_id for run in manifest.runs if run.run_id.isalnum()]  # a quote would end the text of MLflow's filter
+    by_id = {run.info.run_id: run for run in query.keep_sound_runs(query.find_runs_by_id(store, ids))}
+    return [by_id[run_id] for run_id in ids if run_id in by_id]
+
+
+def _explain_cause(
+    manifest: Manifest, content: bytes, of_table: Sequence[Difference], of_manifest: Sequence[Difference]
+) -> str:
+    """Say what must have been changed if anything differs, and what to do."""
     if of_table:
         is_changed = manifests.hash_content(content) != manifest.sha256
         cause = "the file was changed after it was exported" if is_changed else "the store has changed since"
@@ -98,16 +163,7 @@ def verify_table(path: Path, uri: str | None = None) -> Verification:
         cause = "the manifest was changed after the table was exported"
     else:
         cause = "the store was changed, and does not agree with itself"
-    n_cells, n_runs = table.size, len(records)
-    return Verification(
-        differences=[difference.in_words() for difference in (*of_table, *of_manifest, *of_store)],
-        confirmation=[
-            f"{path}: all {n_cells} cells, of {n_runs} runs, are what the store says",
-            *_describe_omissions(store, request, answer),
-        ],
-        reference="the store",
-        conclusion=f"; {cause}. Export it again, or put back what was changed",
-    )
+    return f"; {cause}. Export it again, or put back what was changed"
 
 
 def read_exported_table(path: Path, manifest: Manifest, request: ExportRequest) -> tuple[bytes, pd.DataFrame]:
@@ -178,25 +234,28 @@ def _resolve_store(manifest: Manifest, uri: str | None) -> str:
     return resolve_uri(uri or manifest.store, Path.cwd())
 
 
-def _compare_table(
-    listed: Sequence[ListedRun],
-    records: Sequence[RunRecord],
-    answer: ResultTable,
-    table: pd.DataFrame,
-    expected: pd.DataFrame,
+def _compare_runs(
+    listed: Sequence[ListedRun], records: Sequence[RunRecord], chosen: Sequence[RunRecord]
 ) -> Iterator[Difference]:
-    """Say which runs are gone, no longer chosen or new, and compare the cells of all that are not gone."""
-    there, chosen = ({run.run_id for run in runs} for runs in (records, answer.records))
+    """Say which of the listed runs are gone or no longer chosen, and which are new."""
+    there, still = ({run.run_id for run in runs} for runs in (records, chosen))
     titles = {run.run_id: run.title for run in listed}
     for run_id, title in titles.items():
         if run_id not in there:
             yield Difference(title, "the store has this run no longer")
-        elif run_id not in chosen:
+        elif run_id not in still:
             yield Difference(title, "the table would not have this run any more")
-    for record in answer.records:
+    for record in chosen:
         if record.run_id not in titles:
             yield Difference(record.title, "this run is new, the table would have it")
-    gone = titles.keys() - there
+
+
+def _compare_table(
+    listed: Sequence[ListedRun], records: Sequence[RunRecord], table: pd.DataFrame, expected: pd.DataFrame
+) -> Iterator[Difference]:
+    """Compare the cells of all runs that are not gone."""
+    titles = {run.run_id: run.title for run in listed}
+    gone = titles.keys() - {record.run_id for record in records}
 
     def name_row(key: str) -> str:
         run_id, *rest = key.split("/")
@@ -229,7 +288,7 @@ def _compare_shape(
         for name in exported.difference(columns, sort=False):
             yield Difference(f"column {name}", "the table would not have it")
     if manifest.sha256 not in map(manifests.hash_content, contents):
-        yield Difference("the manifest", "its SHA-256 of the table is another, and the table is what the store says")
+        yield Difference("the manifest", OTHER_HASH)
 
 
 def _find_disagreements(
@@ -249,11 +308,11 @@ def _find_disagreements(
             yield from (Difference(title, problem) for problem in error.problems)
 
 
-def _describe_omissions(store: Store, request: ExportRequest, answer: ResultTable) -> Iterator[str]:
+def _describe_omissions(store: Store, request: ExportRequest, n_chosen: int) -> Iterator[str]:
     """Say what the question of a table has left out."""
     if question := request.question():
         n_runs = len(query.find_job_runs(store))
-        n_left = n_runs - len(answer.records)
+        n_left = n_runs - n_chosen
         yield f"made with {question}: {n_left or 'none'} of the experiment's {n_runs} runs are left out"
     if request.columns:
         columns = quote_argument(",".join(request.columns))

@@ -27,21 +27,56 @@ DOCUMENT = r"""\documentclass[10pt]{{article}}
 """
 SYMBOLS = {
     MINUS: "$-$",
+    NOTHING: "--",
+    "$": r"\symbol{36}",  # \$ is of a font that many installations have as a bitmap only
+    "—": "---",
     "±": r"$\pm$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "÷": r"$\div$",
+    "·": r"$\cdot$",
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
     "∞": r"$\infty$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "→": r"$\to$",
     "√": r"$\surd$",
-    "η": r"$\eta$",
-    "ω": r"$\omega$",
-    "²": "$^2$",
-    "·": r"$\cdot$",
-    NOTHING: "--",
+    "∑": r"$\sum$",
+    "∈": r"$\in$",
+    "½": r"$\frac{1}{2}$",
     "…": r"\dots{}",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "“": "``",
+    "”": "''",
+    "ᵢ": "$_i$",
+    "ⱼ": "$_j$",
+    "ⁿ": "$^n$",
+    "µ": r"$\mu$",  # the micro sign, which is another character than the letter
+    "\N{NO-BREAK SPACE}": "~",
+    "\N{NARROW NO-BREAK SPACE}": r"\,",
+    "\N{THIN SPACE}": r"\,",
+    "✗": r"$\times$",
+    "°": r"$^\circ$",
+    "§": r"$\mathsection$",
+    "¶": r"$\mathparagraph$",
 }
+SYMBOLS |= {char: f"$^{digit}$" for digit, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+SYMBOLS |= {char: f"$_{digit}$" for digit, char in enumerate("₀₁₂₃₄₅₆₇₈₉")}
+_GREEK = (
+    *("alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu"),
+    *("xi", "", "pi", "rho", "varsigma", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega"),
+)
+_CAPITALS = {
+    **{0x393: "Gamma", 0x394: "Delta", 0x398: "Theta", 0x39B: "Lambda", 0x39E: "Xi", 0x3A0: "Pi", 0x3A3: "Sigma"},
+    **{0x3A6: "Phi", 0x3A8: "Psi", 0x3A9: "Omega"},
+}
+SYMBOLS |= {chr(0x3B1 + place): rf"$\{name}$" for place, name in enumerate(_GREEK) if name}
+SYMBOLS |= {chr(code): rf"$\{name}$" for code, name in _CAPITALS.items()}
 _LATIN = re.compile(r"[\x20-\x7e\u00c0-\u00ff]")
+_NOT_IN_FONT = "ÐÞðþ"  # letters of Latin-1 that LaTeX's usual fonts lack
 
 
 def latex(findings: Findings, pictures: Mapping[str, str] | None = None) -> str:
@@ -78,8 +113,22 @@ def typeset(text: str) -> str:
     0.96 $\pm$ 0.01 \& (U+4E2D)
     """
     return "".join(
-        SYMBOLS.get(char) or (Latex.escape(char) if _LATIN.match(char) else f"(U+{ord(char):04X})") for char in text
+        SYMBOLS.get(char)
+        or (Latex.escape(char) if _LATIN.match(char) and char not in _NOT_IN_FONT else f"(U+{ord(char):04X})")
+        for char in text
     )
+
+
+def typeset_breakable(text: str, longest: int = 0) -> str:
+    r"""Typeset a text so that a line may end after a hyphen, slash or underscore, or after so many letters in a row.
+
+    Examples
+    --------
+    >>> print(typeset_breakable("depth_width"))
+    depth\_\allowbreak{}width
+    """
+    letters = rf"[^-/_ ]{{1,{longest}}}" if longest else "[^-/_ ]+"
+    return r"\allowbreak{}".join(map(typeset, re.findall(rf"{letters}[-/_ ]?|[-/_ ]", text)))
 
 
 def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[str]:
@@ -101,8 +150,7 @@ def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[s
         yield from _table(table)
     if section.commands:
         yield r"\begin{quote}\ttfamily\raggedright"
-        for command in map(typeset, section.commands):  # long ones may be broken after a hyphen, slash or underscore
-            yield re.sub(r"\{-\}|/|\\_", lambda match: match[0] + r"\allowbreak{}", command) + r"\par"
+        yield from (typeset_breakable(command) + r"\par" for command in section.commands)
         yield r"\end{quote}"
 
 

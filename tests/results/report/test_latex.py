@@ -1,17 +1,17 @@
 """LaTeX that pdflatex compiles as it is."""
 
-import shutil
-import subprocess
+import ast
+from pathlib import Path
 
 import pytest
 
-from nnsweep.results.report.latex import latex, typeset
+import nnsweep
+from nnsweep.results.report.latex import SYMBOLS, latex, typeset
 from nnsweep.results.report.report import findings
+from tests.latex import compile_latex, make_article, needs_pdflatex
 
 from .conftest import CORRECT, spread
 from .test_html import hostile
-
-PDFLATEX = shutil.which("pdflatex")
 
 
 def test_the_choice_is_bold_and_the_untold_gets_a_dagger(study_of):
@@ -25,26 +25,45 @@ def test_the_choice_is_bold_and_the_untold_gets_a_dagger(study_of):
 
 
 def test_letters_that_a_latin_font_lacks_are_told_by_their_codes():
-    assert typeset("é 中 a\u0301") == "é (U+4E2D) a(U+0301)"
+    assert typeset("é 中 a\u0301 ð") == "é (U+4E2D) a(U+0301) (U+00F0)"
 
 
-def compiled(text: str, folder) -> str:
-    (folder / "report.tex").write_text(text, encoding="utf-8")
-    command = [PDFLATEX, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "report.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=120)
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert (folder / "report.pdf").stat().st_size > 10_000
-    return done.stdout
+def list_signs() -> set[str]:
+    """List the signs beyond ASCII in whatever a report can say: in all texts of the sources that are no docstring."""
+    signs: set[str] = set()
+    for file in (Path(nnsweep.__file__).parent / "results").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+        texts = {
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        signs |= {char for text in texts - docstrings for char in text if ord(char) > 126}
+    return signs - set("＝＋－＠中ÐÞðþ✗") - {"\ufeff"}  # noqa: RUF001
 
 
-@pytest.mark.skipif(not PDFLATEX, reason="pdflatex is absent: apt-get install texlive-latex-recommended")
+def test_every_sign_of_a_report_is_typeset():
+    signs = list_signs()
+    assert {"±", "χ", "²", "†"} & signs
+    lacking = {char for char in signs if typeset(char).startswith("(U+")}
+    assert not lacking
+
+
+@needs_pdflatex
+def test_every_sign_that_is_known_compiles(tmp_path):
+    signs = [*SYMBOLS, *map(chr, range(0xA1, 0x100)), *map(chr, range(0x391, 0x3CA))]
+    paragraphs = "\n\n".join(f"\\footnotesize a{typeset(char)}b" for char in signs)
+    compile_latex(make_article(paragraphs), tmp_path)
+
+
+@needs_pdflatex
 @pytest.mark.parametrize("n", [1, 9, 200])
 def test_it_compiles_without_lines_that_stick_out(study_of, tmp_path, n):
     many = {"-".join(["64"] * (1 + row % 5) + [str(row)]): spread(0.9, 3, turn=row) for row in range(n)}
-    log = compiled(latex(findings(study_of(many))), tmp_path)
+    log = compile_latex(latex(findings(study_of(many))), tmp_path)
     assert "Overfull" not in log
 
 
-@pytest.mark.skipif(not PDFLATEX, reason="pdflatex is absent: apt-get install texlive-latex-recommended")
+@needs_pdflatex
 def test_hostile_text_compiles_to_text(tmp_path):
-    compiled(latex(hostile()), tmp_path)
+    compile_latex(latex(hostile()), tmp_path)

@@ -1,0 +1,177 @@
+"""The table of an article, made from a store and written with a manifest beside it.
+
+The manifest keeps the question, so that the same table can be made again and compared.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nnsweep.api.export import write_with_manifest
+from nnsweep.api.load import read_records
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.results.frame import frame, narrow_runs, rank_runs
+from nnsweep.results.report.paper import PaperTable, make_paper_table, make_plain_frame
+from nnsweep.results.report.paper_latex import write_paper_latex
+from nnsweep.results.report.study import Study
+from nnsweep.results.tables import manifest as manifests
+from nnsweep.results.tables.formats import format_of, to_bytes
+from nnsweep.text import quote_argument
+from nnsweep.tracking.artifacts import require_unaltered
+from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.store import Store
+
+FORMATS = ("latex", "markdown", "csv", "html")
+"""The formats of `nnsweep.results.tables.formats` that it can be written in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperRequest:
+    """What a table for an article is asked for.
+
+    Attributes
+    ----------
+    to : str
+        What tells this question from others in a manifest.
+    metric, by, confidence, failures, rope
+        What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
+    sweep : str or None
+        Only the runs of this sweep.
+    filter : str
+        Which runs.
+    two_columns : bool
+        Whether it has to fit into a column of an article that has two.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # a manifest's question has no other names
+
+    to: Literal["paper"] = "paper"
+    metric: str = "test_accuracy"
+    by: tuple[str, ...] = ()
+    confidence: float = 0.95
+    failures: str = "chance"
+    rope: float | None = None
+    sweep: str | None = None
+    filter: str = ""
+    two_columns: bool = False
+
+    def question(self) -> str:
+        """Write the options that choose runs, as they are typed; empty if all are asked for."""
+        options = (("--sweep", self.sweep), ("--filter", self.filter))
+        return " ".join(f"{name} {quote_argument(text)}" for name, text in options if text)
+
+    @classmethod
+    def of_plain(cls, values: Mapping[str, Any]) -> "PaperRequest":
+        """Make it of what a manifest keeps of it.
+
+        Raises
+        ------
+        DataError
+            If these are other values.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            problem = manifests.explain_validation(error)
+            raise DataError(f"the manifest's question is damaged ({problem}); export the table again") from error
+
+
+class PaperAnswer(NamedTuple):
+    """The table that answers.
+
+    Attributes
+    ----------
+    content : bytes
+        The file.
+    columns : list of str
+        The headings of its columns.
+    n_rows : int
+        How many rows it has.
+    records : list of RunRecord
+        The runs that it was made of.
+    """
+
+    content: bytes
+    columns: list[str]
+    n_rows: int
+    records: list[RunRecord]
+
+
+def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperAnswer:
+    """Make the table from what a store has.
+
+    Raises
+    ------
+    ConfigError
+        If no run has a result, the filter is no rule, a column is unknown, or the format is none of
+        `FORMATS`.
+    StoreError
+        If the store refuses.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"a table for an article cannot be written as {format}; use one of {', '.join(FORMATS)}")
+    records = read_records(store, request.sweep)
+    runs = narrow_runs(rank_runs(frame(records)), filter=request.filter)
+    study = Study(
+        runs=runs,
+        metric=request.metric,
+        by=request.by or None,
+        confidence=request.confidence,
+        failures=request.failures,
+        rope=request.rope,
+    )
+    table = make_paper_table(study, store.experiment)
+    plain = make_plain_frame(table)
+    by_id = {record.run_id: record for record in records}
+    return PaperAnswer(
+        content=_write_content(table, plain, format, two_columns=request.two_columns),
+        columns=list(map(str, plain.columns)),
+        n_rows=len(plain),
+        records=[by_id[run_id] for run_id in runs["run_id"]],
+    )
+
+
+def _write_content(table: PaperTable, plain: pd.DataFrame, format: str, *, two_columns: bool) -> bytes:
+    if format == "latex":
+        return write_paper_latex(table, two_columns=two_columns).encode()
+    return to_bytes(plain, format, table.caption)
+
+
+def export_for_paper(store: Store, request: PaperRequest, path: Path, format: str | None = None) -> None:
+    """Write the table into a file, with its manifest beside it: both, or neither.
+
+    Parameters
+    ----------
+    store, request : Store, PaperRequest
+        Who is asked for what.
+    path : Path
+        The table's.
+    format : str or None
+        One of `FORMATS`; by default told by the file's suffix.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such table (`answer_for_paper`), or a file cannot be written.
+    DifferenceError
+        If the store says something otherwise than when a run was recorded.
+    StoreError
+        If the store refuses.
+    """
+    format = format or format_of(path)
+    answer = answer_for_paper(store, request, format)
+    require_unaltered(answer.records)
+    write_with_manifest(
+        store,
+        path,
+        answer.content,
+        asked=asdict(request),
+        records=answer.records,
+        columns=answer.columns,
+        n_rows=answer.n_rows,
+        format=format,
+    )

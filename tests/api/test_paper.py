@@ -1,0 +1,126 @@
+"""The table of an article is exported with a manifest, by which it is verified."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from nnsweep.cli.main import main
+from nnsweep.results.tables.manifest import read_manifest
+from tests.outside import copy_store
+
+QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
+FORMATS = (".tex", ".md", ".csv", ".html")
+
+
+@pytest.fixture(scope="module")
+def trained(new_study):
+    """Give the store of a small sweep."""
+    with new_study("paper") as folder:
+        assert main(["arch=linear,shallow", "seed=0,1,2", *QUICK]) == 0
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def swept(nnsweep, study, trained):
+    """Give the program and a folder in which the store of a small sweep is."""
+    copy_store(trained, study / "mlflow.db")
+    return nnsweep, study
+
+
+def change_store(study, statement: str) -> None:
+    with closing(sqlite3.connect(study / "mlflow.db", timeout=30)) as connection:
+        assert connection.execute(statement).rowcount > 0
+        connection.commit()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_table_that_nobody_has_touched_is_verified(suffix, swept):
+    nnsweep, study = swept
+    asked = ("--filter", "seed < 2", "--two-column", "--confidence", "0.9")
+    assert nnsweep("export", "nnsweep", "--to", "paper", *asked, "-o", f"table{suffix}").code == 0
+    manifest = read_manifest(study / f"table{suffix}")
+    assert (manifest.n_rows, len(manifest.runs), manifest.asked["to"]) == (2, 4, "paper")
+    assert "90 % interval" in manifest.columns
+    said = nnsweep("verify", f"table{suffix}")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        f"table{suffix}: the table of 4 runs is what the store gives, line by line",
+        "made with --filter 'seed < 2': 2 of the experiment's 6 runs are left out",
+    ]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_number_that_was_changed_is_found(suffix, swept):
+    nnsweep, study = swept
+    assert nnsweep("export", "nnsweep", "--to", "paper", "-o", f"table{suffix}").code == 0
+    path = study / f"table{suffix}"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[0.", "[0.0", 1).replace("{[}0.", "{[}0.0", 1), encoding="utf-8")
+    said = nnsweep("verify", f"table{suffix}")
+    assert said.code == 6
+    assert "line " in said.out
+    assert "the file was changed after it was exported" in said.err
+
+
+def test_a_store_that_was_changed_is_found(swept):
+    nnsweep, study = swept
+    assert nnsweep("export", "nnsweep", "--to", "paper", "-o", "table.tex").code == 0
+    change_store(study, "UPDATE latest_metrics SET value = 0.125 WHERE key = 'test_accuracy'")
+    said = nnsweep("verify", "table.tex")
+    assert said.code == 6
+    assert "the store has changed since" in said.err
+
+
+def test_a_run_that_is_new_is_named(swept):
+    nnsweep, _ = swept
+    assert nnsweep("export", "nnsweep", "--to", "paper", "-o", "table.md").code == 0
+    assert main(["arch=linear", "seed=7", *QUICK]) == 0
+    said = nnsweep("verify", "table.md")
+    assert said.code == 6
+    assert "this run is new, the table would have it" in said.out
+
+
+def test_on_the_terminal_it_is_latex(swept):
+    nnsweep, study = swept
+    said = nnsweep("export", "nnsweep", "--to", "paper")
+    assert (said.code, said.out.splitlines()[1]) == (0, r"\begin{table}[tbp]\centering")
+    assert [*study.glob("*.manifest.json")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--to", "paper", "--columns", "name"), "--columns is for --to data tables only"),
+        (("--to", "paper", "--histories"), "--histories is for --to data tables only"),
+        (("--metric", "val_accuracy"), "--metric is for --to paper tables only"),
+        (("--two-column",), "--two-column is for --to paper tables only"),
+        (("--to", "paper", "-o", "table.parquet"), "cannot be written as parquet; use one of latex"),
+        (("--to", "paper", "--filter", "seed > 99"), "no run finished with a test accuracy"),
+        (("--to", "paper", "--metric", "wrong"), "wrong"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(arguments, problem, swept):
+    nnsweep, study = swept
+    said = nnsweep("export", "nnsweep", *arguments)
+    assert said.code == 2
+    assert problem in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not [*study.glob("table*")]
+
+
+def test_means_are_not_trained_again(swept):
+    nnsweep, _ = swept
+    assert nnsweep("export", "nnsweep", "--to", "paper", "-o", "table.tex").code == 0
+    said = nnsweep("verify", "table.tex", "--retrain", "1")
+    assert said.code == 2
+    assert "--retrain compares runs; export them as well, without --to paper" in said.err
+
+
+def test_runs_that_no_page_holds_get_a_hint(swept):
+    nnsweep, _ = swept
+    said = nnsweep("export", "nnsweep", "--columns", "name,test_accuracy", "-o", "few.tex")
+    assert (said.code, said.err) == (0, "")
+    said = nnsweep("export", "nnsweep", "-o", "all.tex")
+    assert said.code == 0
+    assert "more than a page shows; --to paper makes a table for an article" in said.err
