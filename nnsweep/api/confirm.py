@@ -335,8 +335,8 @@ def describe_confirmation_of(experiment: str, filter: str, uri: str | None) -> t
     if finished:
         how = f"nnsweep report {quote_argument(name)}{options}"
         seeds, of = count(len(set(finished)), "new seed"), count(len(finished), "run")
-        return f"Candidates were confirmed on {seeds}, {of} in all; {how} says with what result.", name
+        return f"Candidates were trained again on {seeds} ({of}). To see the result: {how}.", name
     if experiment.endswith(name_confirmation("")):
         return "", ""
     how = f"nnsweep confirm {quote_argument(experiment)}{options}"
-    return f"The best of many is best partly by luck; {how} trains it again on seeds that nobody has looked at.", ""
+    return f"The best of many is partly lucky. To check it on new seeds: {how}.", ""

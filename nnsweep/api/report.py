@@ -235,7 +235,7 @@ def _describe_origin(
     best = records[:1]
     ids, sweeps = sorted(record.run_id for record in records), sorted({record.sweep for record in records})
     facts = {"Sweeps": join_words(sweeps, MOST_SWEEPS)} if sweeps else {}
-    facts["Runs"] = f"{len(ids):,}, their ids together {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]} (SHA-256)"
+    facts["Runs"] = f"{len(ids):,} (SHA-256 of their ids: {sha256(' '.join(ids).encode()).hexdigest()[:DIGITS]})"
     digests = sorted({record.data_digest[:DIGITS] for record in records} - {""})
     facts |= {"Data": f"{join_words(digests)} (SHA-256)"} if digests else {}
     environments, _ = gather_artifacts([record.run_id for record in best], partial(load_environment, uri=uri))

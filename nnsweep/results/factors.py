@@ -231,8 +231,8 @@ def choose_factors(runs: pd.DataFrame, metric: str, columns: Sequence[str] | Non
     codes = {name: coded(runs, name) for name in names}
     varying = [name for name in names if count_combinations([name], codes) > 1]
     replaced = [name for name in varying if name in ARCHITECTURE] if _is_extent_enough(varying, codes) else []
-    notes = [f"{name} has one value only: left out" for name in names if name not in varying and columns is not None]
-    notes += [f"{name} follows from depth and width: left out" for name in replaced]
+    notes = [f"left out as constant: {name}" for name in names if name not in varying and columns is not None]
+    notes += [f"left out as determined by depth and width: {name}" for name in replaced]
     factors = _drop_functions([name for name in varying if name not in replaced], codes)
     return factors._replace(notes=notes + factors.notes)
 
@@ -260,9 +260,10 @@ def _drop_functions(names: Sequence[str], codes: Codes) -> Factors:
             sources[name] = source
     reasons: dict[str, list[str]] = {}
     for name in filter(sources.__contains__, names):
-        same = "the same as" if is_function_of(sources[name], [name], codes) else "what follows from"
-        reasons.setdefault(f"left out, saying {same} {printable(sources[name])}: ", []).append(printable(name))
-    return Factors(remaining, [reason + ", ".join(columns) for reason, columns in reasons.items()])
+        is_same = is_function_of(sources[name], [name], codes)
+        why = f"{'equivalent to' if is_same else 'determined by'} {printable(sources[name])}"
+        reasons.setdefault(why, []).append(printable(name))
+    return Factors(remaining, [f"left out as {why}: {', '.join(columns)}" for why, columns in reasons.items()])
 
 
 def code_dummies(codes: Sequence[object]) -> NDArray[np.float64]:

@@ -56,7 +56,7 @@ NOISES = 2.5
 """The least difference in standard deviations of the curve's noise; see `bound_noise`."""
 SLOW = 0.01
 """The share of its highest learning rate at which a training goes no further."""
-SLOWED = "; its learning rate has run out: try a longer schedule"
+SLOWED = "; its learning rate has fallen to almost nothing: try a longer schedule"
 
 NOTHING = pd.DataFrame({"epoch": [], "train_cost": []})
 """The history of a run that left none."""
@@ -112,13 +112,13 @@ def label(
     if (outcome := label_divergence(history, state)) is not None:
         return outcome._replace(words=outcome.words + cause)
     if state != "finished":
-        return Outcome(state, None, f"{state}: it did not come to its end")
+        return Outcome(state, None, f"{state}: it did not finish")
     curve = find_selecting_curve(history)
     limit = bound_guessing(curve, chance=chance, n_samples=n_samples)
     if (outcome := label_chance(curve, limit)) is not None:
         return outcome._replace(words=outcome.words + cause)
     if len(curve.values) < LEAST_POINTS:
-        return Outcome(UNCLEAR, None, f"too few measurements of accuracy to tell: {len(curve.values)}")
+        return Outcome(UNCLEAR, None, f"too few measurements of accuracy to judge: {len(curve.values)}")
     examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
     outcome = (
         label_improvement(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
@@ -199,7 +199,7 @@ def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
     if limit is None or not len(curve.values) or curve.values.max() > limit:
         return None
     best = f"its best {_name_curve(curve)}, {curve.values.max():.3f}"
-    return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no more than guessing (up to {limit:.3f})")
+    return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no better than guessing (up to {limit:.3f})")
 
 
 def label_improvement(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
@@ -229,7 +229,7 @@ def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | N
     epoch, before = int(curve.epochs[place]), float(curve.costs[place])
     fell = f"{_name_curve(curve)} fell from {best:.3f} to {end:.3f}"
     if after < before and not is_lost:
-        meanwhile = f"while training cost fell on from {before:.3g} to {after:.3g}"
+        meanwhile = f"while training cost kept falling from {before:.3g} to {after:.3g}"
         return Outcome(OVERFITTING, epoch, f"overfitting since epoch {epoch}: {fell} {meanwhile}")
     return Outcome(COLLAPSED, epoch, f"collapsed after epoch {epoch}: {fell}")
 

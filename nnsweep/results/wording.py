@@ -11,14 +11,14 @@ NOTHING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 UNITS = ("B", "kB", "MB", "GB", "TB")
 METRICS = {
-    "n_parameters": "parameters",
-    "duration_seconds": "seconds of training",
+    "n_parameters": "number of parameters",
+    "duration_seconds": "training time in seconds",
     "best_val_accuracy": "best validation accuracy",
     "val_accuracy": "validation accuracy",
     "train_cost": "training cost",
     "val_cost": "validation cost",
     "final_train_cost": "final training cost",
-    "max_test_accuracy": "highest test accuracy of all epochs",
+    "max_test_accuracy": "maximum test accuracy over epochs",
 }
 
 
@@ -92,13 +92,15 @@ def probability(value: object) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share in per cent.
+    """Write a share in per cent; one that rounding may have left is 0.
 
     Examples
     --------
-    >>> percent(0.95), percent(0.414), percent(0.004)
-    ('95 %', '41 %', '0.4 %')
+    >>> percent(0.95), percent(0.414), percent(0.004), percent(1e-17)
+    ('95 %', '41 %', '0.4 %', '0 %')
     """
+    if abs(share) < 0.00005:
+        return "0 %"
     return f"{100 * share:.2g} %" if abs(share) < 0.995 else f"{100 * share:.3g} %"
 
 
@@ -140,26 +142,15 @@ def join_words(names: Sequence[str], most: int = SHOWN) -> str:
     return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
 
 
-def metric_words(metric: str) -> str:
-    """Name a metric in a sentence.
-
-    Examples
-    --------
-    >>> metric_words("test_accuracy")
-    'test accuracy'
-    """
-    return metric.replace("_", " ")
-
-
 def metric_text(metric: str) -> str:
-    """Say what a metric is.
+    """Name a metric in a sentence or at an axis.
 
     Examples
     --------
     >>> metric_text("n_parameters"), metric_text("test_accuracy")
-    ('parameters', 'test accuracy')
+    ('number of parameters', 'test accuracy')
     """
-    return METRICS.get(metric) or printable(metric_words(metric))
+    return METRICS.get(metric) or printable(metric.replace("_", " "))
 
 
 def short_name(name: str, others: Sequence[str] = ()) -> str:
@@ -243,25 +234,21 @@ def write_interval(write: Callable[[object], str], mean: object, low: object, hi
     return f"± {write(high - mean)}" if is_middle else f"{write(low)} to {write(high)}"
 
 
-def with_interval(write: Callable[[object], str], mean: object, low: object, high: object, *, kind: str = "") -> str:
-    """Write a mean with its interval, if it has one with a width, and what kind of interval that is.
+def with_interval(write: Callable[[object], str], mean: object, low: object, high: object) -> str:
+    """Write a mean with its interval, if it has one with a width.
 
     Examples
     --------
     >>> write = lambda value: fixed(value, 3)
     >>> with_interval(write, 12.0, 11.5, 12.5), with_interval(write, 0.964, 0.94, 0.97)
     ('12.000 ± 0.500', '0.964 (0.940 to 0.970)')
-    >>> with_interval(write, 12.0, 11.5, 12.5, kind="95 %"), with_interval(write, 0.964, 0.94, 0.97, kind="95 %")
-    ('12.000 ± 0.500 (95 %)', '0.964 (0.940 to 0.970; 95 %)')
-    >>> with_interval(write, 0.964, 0.964, 0.964), with_interval(write, 0.964, None, None, kind="95 %")
+    >>> with_interval(write, 0.964, 0.964, 0.964), with_interval(write, 0.964, None, None)
     ('0.964', '0.964')
     """
     interval = write_interval(write, mean, low, high)
-    if not interval or (not kind and not interval.strip("± 0.")):
+    if not interval.strip("± 0."):
         return write(mean)
-    if interval.startswith("±"):
-        return f"{write(mean)} {interval}" + (f" ({kind})" if kind else "")
-    return f"{write(mean)} ({interval}" + (f"; {kind})" if kind else ")")
+    return f"{write(mean)} {interval}" if interval.startswith("±") else f"{write(mean)} ({interval})"
 
 
 def _real(value: object, style: str) -> str:

@@ -69,7 +69,7 @@ def test_candidates_are_trained_on_seeds_of_their_own(told):
     assert set(runs["arch"]) == {"wide", "shallow"}
     assert len(runs) == 6
     assert re.search(r"On 3 new seeds \(\d+ to \d+\), \w+ has a test accuracy of 0\.\d+", said.out)
-    assert "the study said 0." in said.out
+    assert "the study reported 0." in said.out
 
 
 def test_nothing_but_the_seed_differs_from_the_study(told):
@@ -148,7 +148,10 @@ def test_the_studys_report_says_how_and_then_where(told, capfd):
     assert told("flowers", "--only", "wide", "--only", "linear", "--seeds", "2").code == 0
     assert main(["report", "flowers"]) == 0
     said = capfd.readouterr().out
-    assert "Candidates were confirmed on 2 new seeds, 4 runs in all; nnsweep report flowers-confirm" in said
+    assert (
+        "Candidates were trained again on 2 new seeds (4 runs). To see the result: nnsweep report flowers-confirm"
+        in said
+    )
     assert "nnsweep confirm flowers" not in said
     assert main(["report", "alone"]) == main(["report", "flowers-confirm"]) == 0
     assert "nnsweep confirm" not in capfd.readouterr().out

@@ -69,8 +69,8 @@ def test_a_report_on_the_terminal_is_markdown_with_the_answer(terminal):
     said = terminal
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("# Which depth and width work best on digits?\n")
-    assert "9 runs of the experiment flowers, of 3 configurations." in said.out
-    assert re.search(r"Chosen by validation accuracy: \S+, test accuracy 0\.9\d+ .*3 seeds", said.out)
+    assert "9 runs of 3 configurations in the experiment flowers." in said.out
+    assert re.search(r"Use \S+: test accuracy 0\.9\d+ .*3 seeds", said.out)
     assert "nnsweep report flowers\n" in said.out
 
 
@@ -93,8 +93,8 @@ def test_pictures_are_written_beside_markdown(told):
 def test_the_report_repeats_the_command_that_made_it(told):
     said = told("report", "flowers", "--filter", "seed < 2", "--confidence", "0.9", "--baseline", "linear")
     assert "nnsweep report flowers --baseline linear --confidence 0.9 --filter 'seed < 2'\n" in said.out
-    assert "its 90 % interval (simultaneous" in said.out
-    assert "6 runs of the experiment" in said.out
+    assert "with simultaneous 90 % intervals" in said.out
+    assert "6 runs of 3 configurations" in said.out
 
 
 def test_several_sweeps_can_be_reported_together(told):
@@ -231,7 +231,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path):
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert "is best" in done.stdout
+    assert "Use " in done.stdout
     assert not [cell for cell in cells if cell.get("outputs")]
 
 

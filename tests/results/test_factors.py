@@ -32,7 +32,7 @@ def grid(*sizes, **columns):
 def test_depth_and_width_are_factors_where_they_are_crossed():
     found = choose_factors(grid([8], [16], [8, 8], [16, 16]), "test_accuracy")
     assert found.names == ["depth", "width"]
-    assert found.notes == ["hidden_layer_sizes follows from depth and width: left out"]
+    assert found.notes == ["left out as determined by depth and width: hidden_layer_sizes"]
 
 
 def test_depth_and_width_may_lack_combinations():
@@ -48,8 +48,8 @@ def test_named_architectures_that_are_no_grid_are_one_factor():
     found = choose_factors(grid([32], [256], [64, 64, 64], arch=arch), "test_accuracy")
     assert found.names == ["arch"]
     assert found.notes == [
-        "left out, saying what follows from arch: depth",
-        "left out, saying the same as arch: width, hidden_layer_sizes",
+        "left out as determined by arch: depth",
+        "left out as equivalent to arch: width, hidden_layer_sizes",
     ]
 
 
@@ -65,7 +65,7 @@ def test_wanted_columns_are_taken_in_their_order_and_checked():
     assert choose_factors(runs, "test_accuracy", ["width", "depth"]).names == ["width", "depth"]
     found = choose_factors(runs, "test_accuracy", ["hidden_layer_sizes", "depth", "activation"])
     assert found.names == ["hidden_layer_sizes"]
-    assert "activation has one value only: left out" in found.notes
+    assert "left out as constant: activation" in found.notes
     with pytest.raises(ConfigError, match="did you mean 'depth'"):
         choose_factors(runs, "test_accuracy", ["deph"])
     with pytest.raises(ConfigError, match="names a column twice"):

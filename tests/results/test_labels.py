@@ -80,10 +80,10 @@ def test_the_words_tell_the_numbers():
     falling = history(SATURATING - 0.004 * np.maximum(0, EPOCHS - 25), FALLING_COST)
     assert label(falling, chance=0.1).words == (
         "overfitting since epoch 25: validation accuracy fell from 0.892 to 0.784 "
-        "while training cost fell on from 0.659 to 0.155"
+        "while training cost kept falling from 0.659 to 0.155"
     )
     assert label(history(np.full(9, 0.1)), chance=0.1, n_samples=360).words == (
-        "stuck at chance: its best validation accuracy, 0.100, is no more than guessing (up to 0.153)"
+        "stuck at chance: its best validation accuracy, 0.100, is no better than guessing (up to 0.153)"
     )
     improving = label(history(0.1 + 0.01 * EPOCHS, metric="test_accuracy"), chance=0.1)
     assert improving.words == "still improving: test accuracy rose by 0.120 over the last 12 epochs"
@@ -103,7 +103,7 @@ def test_non_finite_weights_mean_divergence_at_the_last_epoch():
 
 @pytest.mark.parametrize("state", ["failed", "interrupted", "lost", "running"])
 def test_what_did_not_come_to_its_end_has_its_state_for_a_label(state):
-    assert label(history(SATURATING), state) == (state, None, f"{state}: it did not come to its end")
+    assert label(history(SATURATING), state) == (state, None, f"{state}: it did not finish")
     assert label(pd.DataFrame({"epoch": []}), state).name == state
 
 
@@ -124,7 +124,7 @@ def test_a_learning_rate_that_has_run_out_is_told():
     rate = {"learning_rate": 0.5 * (1 + np.cos(np.pi * EPOCHS / 60))}
     late = np.where(EPOCHS < 50, 0.1 + 0.01 * EPOCHS, 0.6)
     assert label(history(late, **rate), chance=0.1).words.endswith(
-        "; its learning rate has run out: try a longer schedule"
+        "; its learning rate has fallen to almost nothing: try a longer schedule"
     )
     assert "run out" not in label(history(SATURATING, **rate), chance=0.1).words
     assert "run out" not in label(history(late, learning_rate=0.1), chance=0.1).words

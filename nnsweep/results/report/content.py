@@ -79,7 +79,7 @@ class Table:
     best : frozenset of int
         Positions of the rows to be set in bold.
     indistinguishable : frozenset of int
-        Positions of the rows that cannot be told from the best.
+        Positions of the rows that are not significantly different from the best.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Table:
     def notes(self, n_shown: int) -> str:
         """Say what is to be seen, what the mark means and how many rows are left out if only the first are shown."""
         n_left = len(self.frame) - n_shown
-        marked = ["† cannot be told from the best."] if self.indistinguishable else []
+        marked = ["† not significantly different from the best."] if self.indistinguishable else []
         left_out = [f"{count(n_left, 'further row')} not shown."] if n_left > 0 else []
         return " ".join([self.caption, *marked, *left_out])
 

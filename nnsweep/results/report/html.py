@@ -156,7 +156,11 @@ def _table(table: Table, places: Mapping[str, int]) -> Iterator[str]:
 def _cell(table: Table, place: int, column: Column, is_number: bool, row: Row) -> str:
     text, value = Html.escape(column.text(row)), row[column.key]
     if column is table.columns[0]:
-        mark = '<abbr title="cannot be told from the best">†</abbr>' if place in table.indistinguishable else ""
+        mark = (
+            '<abbr title="not significantly different from the best">†</abbr>'
+            if place in table.indistinguishable
+            else ""
+        )
         return f'<th scope="row">{text}{mark}</th>'
     is_sortable = is_number and isinstance(value, int | float) and math.isfinite(value)
     key = f' data-value="{value!r}"' if is_sortable else ""

@@ -1,7 +1,7 @@
 r"""A report as LaTeX, for a paper: an article that pdflatex compiles as it is, with tables in the way of booktabs.
 
-The best is bold, † marks what cannot be told from it. A paper takes what it needs between the comments that name each
-part.
+The best is bold, † marks what does not differ from it significantly. A paper takes what it needs between the comments
+that name each part.
 """
 
 import re

@@ -186,7 +186,7 @@ def _choose_next_step(study: Study) -> NextStep:
         others = "One other configuration" if n_rivals == 1 else f"{n_rivals:,} other configurations"
         reason = f"{others} may be as good. Train the best again with ten new seeds."
     else:
-        reason = f"The best of {n_configurations:,} is best partly by luck. Train it again with ten new seeds."
+        reason = f"The best of {n_configurations:,} is partly lucky. Train it again with ten new seeds."
     return NextStep(reason, _write_command(study, "confirm"))
 
 

@@ -1,18 +1,19 @@
 """The answer of a report: what a study found, sentence by sentence, each with how sure it is."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.report.content import Section, SectionContent, choose_sections
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
-from nnsweep.results.statistics.pairs import POWER
 from nnsweep.results.statistics.power import bound_difference, count_more_seeds
-from nnsweep.results.wording import count, join_words, percent, probability, signed, with_interval
+from nnsweep.results.wording import count, join_words, percent, probability, signed, write_interval
 
 MANY_SEEDS = 1000
 """Beyond so many, a number of seeds to add is no plan any more."""
+MOST_NAMED = 3
+"""So many configurations of a kind are named; the tables have all of them."""
 
 
 def describe_answer(study: Study) -> list[str]:
@@ -25,33 +26,34 @@ def describe_answer(study: Study) -> list[str]:
 def name_choice(study: Study) -> list[str]:
     """Name the configuration to use: the choice of validation, which has not looked at the test set, or the leader."""
     if not study.has_result:
-        return [f"No run finished with a {study.words}: there is no answer yet."]
+        return [f"No run finished with a {study.words}, so there is no answer yet."]
     chosen = study.row_of(study.chosen)
-    value, sure = study.write(chosen["mean"]), _describe_sureness(study, chosen)
+    value = f"{study.write(chosen['mean'])} ({_describe_sureness(study, chosen)})"
     if len(study.configurations) == 1:
-        n_finished = study.name(study.chosen).removeprefix(study.chosen)  # in brackets, if some failed
-        return [f"The only configuration{n_finished} reached a {study.words} of {value}{sure}."]
+        return [f"The only configuration reached a {study.words} of {value}."]
     if study.chosen_by_validation:
-        return [f"Chosen by validation accuracy: {study.name(study.chosen)}, {study.words} {value}{sure}."]
-    return [f"{_name_leaders(study)}, {value}{sure}."]
+        return [f"Use {_name_with_layers(study, chosen)}: {study.words} {value}."]
+    names = [_name_with_layers(study, chosen)] if len(study.leaders) == 1 else study.leaders
+    return [f"{_praise(study, names)}: {value}."]
 
 
 def compare_choice(study: Study) -> list[str]:
     """Say how validation's choice stands on the test set."""
     if not study.has_result or len(study.configurations) < 2 or not study.chosen_by_validation:
         return []
+    why = "It was chosen by validation accuracy"
     if study.chosen in study.leaders:
         others = [study.name(label) for label in study.leaders if label != study.chosen]
-        return [f"It {f'and {join_words(others)} share' if others else 'also has'} the highest {study.words}."]
-    judged = study.judged[study.judged["label"] == study.chosen].iloc[0]
-    found = f"{_name_leaders(study)}, {study.write(study.best['mean'])}, "
-    if judged["verdict"] == AS_GOOD:
-        return [f"{found}but the choice is as good{_write_margin(study)}."]
-    if judged["verdict"] == WORSE:
-        return [f"{found}and the choice is clearly worse: validation and test accuracy disagree."]
-    return [
-        f"{found}but whether the choice is as good is {'unsettled' if judged['verdict'] == UNSETTLED else 'untested'}."
-    ]
+        shared = f", which it shares with {join_words(others)}" if others else ""
+        return [f"{why} and also has the highest {study.words}{shared}."]
+    verdict = study.judged["verdict"][study.judged["label"] == study.chosen].iloc[0]
+    ends = {
+        AS_GOOD: f"but the choice is as good{_write_margin(study)}",
+        WORSE: "and the choice is clearly worse: validation and test accuracy disagree",
+        UNSETTLED: "but these runs do not settle whether the choice is as good or worse",
+        UNTESTED: "but the difference was not tested",
+    }
+    return [f"{why}. {_praise(study, study.leaders)}, {study.write(study.best['mean'])}, {ends[verdict]}."]
 
 
 def describe_single_seed(study: Study) -> list[str]:
@@ -59,11 +61,12 @@ def describe_single_seed(study: Study) -> list[str]:
     chosen = study.row_of(study.chosen) if study.has_result else {}
     if not chosen or chosen["n_units"] != 1:
         return []
+    kind = study.repeats.noun
+    unknown = f"so how much its {study.words} varies from {kind} to {kind} is unknown"
     if chosen["n_finished"] + chosen["n_failed"] > 1:
-        return [f"Only one of its {study.repeats.noun}s finished: how sure its mean is cannot be told."]
-    if study.kind != "seed":
-        return [f"It was run on one {study.kind}: how sure that is cannot be told. Run more."]
-    return ["It was run with one seed: how sure that is cannot be told. Run more, such as seed='range(0,10)'."]
+        return [f"Only one of its {kind}s finished, {unknown}."]
+    example = ", for example with seed='range(0,10)'" if study.kind == "seed" else ""
+    return [f"It was run with one {kind}, {unknown}. Run more {kind}s{example}."]
 
 
 def list_verdicts(study: Study) -> list[str]:
@@ -75,16 +78,16 @@ def list_verdicts(study: Study) -> list[str]:
     n_tested = len(good) + len(unsettled) + len(worse)
     if n_tested < 2:
         return []
-    few = f"fewer than two {study.kind}s"
-    caveat = [f"Not tested, with {few}: {join_words(untested)}."] if untested else []
+    caveat = [f"Not tested, with fewer than two {study.kind}s: {join_words(untested)}."] if untested else []
     if len(worse) == n_tested - 1:
         others = {1: "The other one is", 2: "Both others are"}.get(len(worse), f"All {len(worse):,} others are")
         return [f"{others} clearly worse.", *caveat]
-    sentences = []
-    if good:
-        sentences.append(f"As good as the best{_write_margin(study)}: {join_words(good)}.")
+    sentences = [f"As good as the best{_write_margin(study)}: {join_words(good)}."] if good else []
     if unsettled:
-        sentences.append(f"Unsettled: {_list(unsettled, n_tested)}{_write_detectable(study)}.")
+        be = "is" if len(unsettled) == 1 else "are"
+        sentences.append(
+            f"Unsettled: these runs do not show whether {_list(unsettled, n_tested)} {be} as good as the best or worse."
+        )
     if worse:
         sentences.append(f"Clearly worse than the best: {_list(worse, n_tested)}.")
     return [*sentences, *caveat]
@@ -107,13 +110,13 @@ def plan_more_seeds(study: Study) -> list[str]:
     more = count_more_seeds(bounds, alone.std, n_seeds, alpha=min(alpha, 0.5))
     if math.isnan(more.fewest) or bounds[1] == 0:  # where they are equal with every seed, no number of seeds is enough
         return []
-    told = f"Telling {study.name(row['label'])} from {row['reference_label']} would take"
-    lead = f"the lead is at most {study.write(bounds[1])}"
+    told = f"To settle whether {study.name(row['label'])} is as good as {row['reference_label']} would take"
+    lead = f"the true lead is at most {study.write(bounds[1])}"
     if more.fewest > MANY_SEEDS:
         return [f"{told} more than a thousand more seeds of each: {lead}."]
     if more.most > MANY_SEEDS:
         few = f"{told} between {more.fewest:,.0f} and more than a thousand more seeds of each"
-        return [f"{few}: {lead}, and may be none."]
+        return [f"{few}: {lead} and may be zero."]
     if more.most == more.fewest:
         return [f"{told} {count(int(more.most), 'more seed')} of each."]
     return [f"{told} between {more.fewest:,.0f} and {count(int(more.most), 'more seed')} of each: {lead}."]
@@ -126,16 +129,16 @@ def compare_with_baseline(study: Study) -> list[str]:
         return []
     (reference,) = {*rows["reference_label"]}
     if reference == study.chosen:
-        return [f"The baseline, {reference}, is the choice itself."]
+        return [f"It is the baseline, {reference}, itself."]
     row = rows[rows["label"] == study.chosen].iloc[0]
     apart, low, high = (signed(study.write(row[name])) for name in ("difference", "low", "high"))
     simultaneous = "" if len(rows) == 1 else "simultaneous "
-    between = "" if math.isnan(row["low"]) else f" ({simultaneous}{percent(study.confidence)} interval {low} to {high})"
+    between = "" if math.isnan(row["low"]) else f"{simultaneous}{percent(study.confidence)} interval {low} to {high}; "
     p = "not tested" if math.isnan(row["p_holm"]) else f"p = {probability(row['p_holm'])}".replace("= <", "<")
-    doubt = "" if row["distinguishable"] else ", which may be chance"
+    doubt = "" if row["distinguishable"] or math.isnan(row["p_holm"]) else "; not significant"
     return [
-        f"Against the baseline {study.name(reference)}, {study.name(study.chosen)} makes a difference of "
-        f"{apart}{between}, {p}{doubt}."
+        f"The {study.words} of {study.name(study.chosen)} differs from that of the baseline, {study.name(reference)}, "
+        f"by {apart} ({between}{p}{doubt})."
     ]
 
 
@@ -145,7 +148,7 @@ def warn_of_optimism(study: Study) -> list[str]:
     if "test_accuracy" not in study.metric or not any(value is not None for value in values):
         return []
     if study.metric == "max_test_accuracy":
-        return ["It is the maximum over epochs of accuracy on the test set, and so an optimistic number."]
+        return ["This is the highest test accuracy of all epochs, which is optimistic."]
     if study.metric == "final_test_accuracy":
         return []
     validation = take_metric(study.runs, "best_val_accuracy") if _is_validated(study) else [None] * len(values)
@@ -160,42 +163,39 @@ def warn_of_optimism(study: Study) -> list[str]:
 
 def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
     """Say how sure a mean is; the interval holds for all configurations at once, so for one picked by its mean, too."""
-    n, label = int(str(row["n_units"])), row["label"]
+    n, label = int(str(row["n_units"])), str(row["label"])
+    finished = study.name(label).removeprefix(label).strip(" ()")  # how many did, if some failed
+    repeats = finished or study.describe_repeats(label)
     if n < 2:
-        return f", one {study.kind}"
+        return finished or f"one {study.kind}"
     if row["std"] == 0:
-        return f", the same in each of {study.describe_repeats(label)}"
-    k = int(study.configurations.attrs["n_simultaneous"])
-    at_once = f", simultaneous for all {k:,}" if k > 1 else ""
+        return f"the same with each of {repeats}"
     ends = (row[f"{end}_simultaneous"] for end in ("low", "high"))
-    kind = f"{percent(study.confidence)}{at_once}; {study.describe_repeats(label)}"
-    return with_interval(study.write, row["mean"], *ends, kind=kind).removeprefix(study.write(row["mean"]))
+    interval = write_interval(study.write, row["mean"], *ends)
+    return f"{percent(study.confidence)} interval {interval}, {repeats}"
 
 
-def _name_leaders(study: Study) -> str:
+def _name_with_layers(study: Study, row: Mapping[str, object]) -> str:
+    """Name a configuration, and say what its layer sizes mean where they are part of its name."""
+    sizes = str(row.get("hidden_layer_sizes", "")).split("-")
+    if "hidden_layer_sizes" not in study.settings or not all(map(str.isdecimal, sizes)):
+        return str(row["label"])
+    units = "unit" if sizes[-1] == "1" else "units"
+    of = sizes[0] if len({*sizes}) == 1 else join_words(sizes, len(sizes))
+    return f"{row['label']} ({count(len(sizes), 'layer')} of {of} {units})"
+
+
+def _praise(study: Study, names: Sequence[str]) -> str:
     extreme = f"the {'lowest' if study.is_cost else 'highest'} {study.words}"
-    names = [study.name(label) for label in study.leaders]
     return f"{join_words(names)} {'has' if len(names) == 1 else 'share'} {extreme}"
 
 
 def _write_margin(study: Study) -> str:
-    return f", to within {study.rope:g}" if study.rope else ""
-
-
-def _write_detectable(study: Study) -> str:
-    """Say how large a difference would have been seen where it is unsettled whether there is one."""
-    sizes = study.judged["detectable"][study.judged["verdict"] == UNSETTLED].dropna()
-    if not len(sizes):
-        return ""
-    if study.is_accuracy and sizes.min() >= 1:
-        return "; so few results would show no difference that an accuracy can have"
-    half, size = "half of them" if len(sizes) > 1 else "it", study.write(sizes.median())
-    more = " or more" if len(sizes) > 1 else ""
-    return f"; with a probability of {percent(POWER)}, {half} would have been called worse if {size}{more} behind"
+    return f" (at most {study.rope:g} worse)" if study.rope else ""
 
 
 def _list(names: list[str], n_tested: int) -> str:
-    return f"{join_words(names)} ({len(names):,} of {n_tested:,})"
+    return f"{join_words(names, MOST_NAMED)} ({len(names):,} of {n_tested:,})"
 
 
 def _is_validated(study: Study) -> bool:
@@ -213,7 +213,6 @@ class Answer(Section):
         (20, compare_choice),
         (30, describe_single_seed),
         (40, list_verdicts),
-        (50, plan_more_seeds),
         (70, compare_with_baseline),
         (130, warn_of_optimism),
     )

@@ -9,11 +9,14 @@ import pandas as pd
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
+from nnsweep.results.report.section_answer import plan_more_seeds
 from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.best_set import UNSETTLED
 from nnsweep.results.statistics.pairs import POWER
 from nnsweep.results.wording import (
     NOTHING,
     as_sentence,
+    count,
     counted_repeats,
     fixed,
     join_words,
@@ -27,15 +30,15 @@ from nnsweep.results.wording import (
 
 SIZES = ("depth", "width", "n_parameters")
 TESTS = {
-    "paired t": "Two configurations are compared by the paired t test over the {}s that both have.",
-    "Welch": "Configurations whose {}s have nothing in common are compared by Welch's t test.",
-    "sign flip": "Where two differ by the same amount in all {}s, it is the sign-flip test.",
-    "permutation": "Where {}s are not shared and neither varies, it is the permutation test.",
+    "paired t": "Two configurations are compared by a paired t test over the {}s that both have.",
+    "Welch": "Configurations without {}s in common are compared by Welch's t test.",
+    "sign flip": "Two that differ by the same amount with every {} are compared by a sign-flip test.",
+    "permutation": "Two without {}s in common that do not vary at all are compared by a permutation test.",
 }
 COUNTING = {
     "chance": "A run that failed, diverged or finished without a result counts as guessing (chance_accuracy) if that "
-    "is known and the metric is an accuracy; if not, configurations with such a run come after those without one.",
-    "ignore": "Runs that failed, diverged or finished without a result are left out, as asked.",
+    "is known and the metric is an accuracy; if not, configurations with such a run are ranked last.",
+    "ignore": "Runs that failed, diverged or finished without a result are left out, as requested.",
 }
 
 
@@ -56,7 +59,7 @@ class Configurations(Section):
         columns = (
             Column("configuration", "label"),
             Column(study.words, "mean", lambda row: _mean(study, row), needs_row=True),
-            Column("sd", "std", study.write, is_wide=True),
+            Column("standard deviation", "std", study.write, is_wide=True),
             Column(f"{study.repeats.noun}s", "n", counted_repeats, needs_row=True),
             *(Column(name.removeprefix("n_"), name, whole, is_wide=name != "n_parameters") for name in sizes),
             Column("verdict", "verdict"),
@@ -64,11 +67,10 @@ class Configurations(Section):
         )
         interval = ""
         if table["half"].notna().any():
-            interval = f" and its {percent(study.confidence)} interval (simultaneous: all of them hold at once)"
+            interval = f" with simultaneous {percent(study.confidence)} intervals (all hold at once)"
         shown = Table(
             name="configurations",
-            caption=f"Each configuration's mean over its {study.kind}s{interval}, the best first; "
-            "sd: standard deviation.",
+            caption=f"Mean {study.words} over {study.kind}s{interval}, best first.",
             frame=table,
             columns=columns,
             best=frozenset(place for place, label in enumerate(table["label"]) if label == study.chosen),
@@ -77,7 +79,10 @@ class Configurations(Section):
 
     def method_notes(self, study: Study) -> list[str]:
         repeats = join_words([KINDS[name] for name in study.repeats.axes]) or "number"
-        notes = [f"A configuration is the settings that vary; runs that differ in their {repeats} are repeats of it."]
+        notes = [
+            "A configuration is one combination of the settings that vary; runs that differ only in their "
+            f"{repeats} are its repeats."
+        ]
         if study.configurations["n_failed"].any():
             notes.append(COUNTING[study.failures])
         return [*notes, *_explain_intervals(study)] if study.configurations["half"].notna().any() else notes
@@ -90,24 +95,26 @@ def _mean(study: Study, row: Row) -> str:
 def _explain_intervals(study: Study) -> list[str]:
     """Say what the interval of a mean is, and of what it speaks."""
     k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
-    level = f" at {100 * (1 - (1 - study.confidence) / k):.4g} %" if k > 1 else ""
-    scale = " on the scale of log odds, within 0 and 1" if study.is_accuracy else ""
-    notes = [f"The {of} interval of a mean is Student's{level}{scale}, from one value for each {kind}."]
+    notes = [f"The {of} interval of a mean is Student's t interval, from one value for each {kind}."]
+    if study.is_accuracy:
+        notes.append("It is computed on the scale of log odds, so that it stays between 0 and 1.")
     if k > 1:
+        level = f"{100 * (1 - (1 - study.confidence) / k):.4g} %"
         notes.append(
-            f"All {k:,} hold at once with {of} (Bonferroni), and so does that of the best, picked by its mean."
+            f"Each is made at {level}, so that all {k:,} hold at once with {of} confidence (Bonferroni), including "
+            "that of the best, which was picked by its mean."
         )
     if study.is_averaged:
         inner = join_words([KINDS[name] for name in study.repeats.axes if name not in study.repeats.units])
         notes.append(f"Runs of one {kind} that differ in their {inner} are averaged first.")
     if study.repeats.overlap:
         notes.append(
-            f"The training parts of the {kind}s overlap, so the variance of a mean of J is taken 1/J + "
+            f"The training sets of the {kind}s overlap, so the variance of a mean of J values is taken as 1/J + "
             f"{study.repeats.overlap:.3g} times that of one (Nadeau and Bengio, 2003; n_test / n_train)."
         )
     if study.repeats.changes_test_set:
-        return [*notes, f"It says where the mean over all {kind}s would be: test examples differ, too."]
-    return [*notes, f"It says where the mean over all {kind}s would be, on this test set and no other."]
+        return [*notes, f"It covers the mean over all possible {kind}s, whose test examples differ, too."]
+    return [*notes, f"It covers the mean over all possible {kind}s on this test set, not on other test sets."]
 
 
 class Comparison(Section):
@@ -122,7 +129,8 @@ class Comparison(Section):
         has_baseline = bool((comparison["reference"] == "baseline").any())
         return SectionContent(
             name="comparison",
-            heading="How good each is",
+            heading="Comparison with the best",
+            sentences=(*_describe_detectable(study), *plan_more_seeds(study)),
             tables=(_compare_with_best(study), *([_compare_with_baseline(study)] if has_baseline else [])),
         )
 
@@ -131,21 +139,38 @@ class Comparison(Section):
             return []
         margin = f"at most {study.rope:g} behind it" if study.rope else "better than all others"
         notes = [
-            "Each configuration is compared with the best of the others (Hsu, 1984). By its interval it is as good as "
-            f"the best ({margin}), clearly worse (there is a better one), or else unsettled. All these intervals hold "
-            f"at once with {percent(study.confidence)}, whichever is truly the best; of several that are exactly "
-            "equal, each is kept with that confidence, but not all of them together.",
+            "Each configuration is compared with the best of the others (Hsu, 1984). Its interval decides whether it "
+            f"is as good as the best ({margin}), clearly worse (another one is better) or unsettled (neither). All "
+            f"these intervals hold at once with {percent(study.confidence)} confidence, whichever configuration is "
+            "truly the best; if several are exactly equal, each is kept with that confidence, but not all of them "
+            "together.",
         ]
         notes += [TESTS[name].format(study.kind) for name in TESTS if name in study.tests]
         if study.chosen_by_validation:
             notes.append(
-                "Validation accuracy chooses, since the highest of many test accuracies is too high. The choice's own "
-                f"can be a little too high, too, because a {study.kind} that is good on one part is often good on the "
-                "other; its interval holds for all configurations at once, which leaves room for that."
+                "Validation accuracy makes the choice because the highest of many test accuracies is biased upwards. "
+                f"The test accuracy of the choice can be slightly too high as well, since a {study.kind} that does "
+                "well on one part often does well on the other; its simultaneous interval leaves room for that."
             )
         if (study.comparison["reference"] == "baseline").any():
-            notes.append("Comparisons with the baseline are corrected by Holm's method.")
+            notes.append("p values of comparisons with the baseline are adjusted by Holm's method.")
         return notes
+
+
+def _describe_detectable(study: Study) -> list[str]:
+    """Say how large a difference would have been found where it is unsettled whether there is one."""
+    sizes = study.judged["detectable"][study.judged["verdict"] == UNSETTLED].dropna()
+    if not len(sizes):
+        return []
+    if study.is_accuracy and sizes.min() >= 1:
+        return ["There are too few results to detect any difference that two accuracies can have."]
+    which, size = "Half of the unsettled configurations", study.write(sizes.median())
+    if len(sizes) == 1:
+        which = "The unsettled configuration"
+    return [
+        f"{which} would have been found clearly worse, with {percent(POWER)} probability, if truly {size} behind the "
+        "best."
+    ]
 
 
 def _compare_with_best(study: Study) -> Table:
@@ -157,16 +182,16 @@ def _compare_with_best(study: Study) -> Table:
         Column("difference", "difference", lambda value: signed(study.write(value))),
         Column(f"{percent(study.confidence)} interval", "low", lambda row: _write_ends(study, row), needs_row=True),
         Column("verdict", "verdict"),
-        Column("could be seen", "detectable", study.write),
-        Column("better in", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
+        Column("detectable difference", "detectable", study.write),
+        Column("win rate", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
         Column("effect size", "effect_size", lambda value: fixed(value, 2), is_wide=True),
         *drop_empty(table, Column(f"more {study.kind}s", "more_seeds", whole, is_wide=True)),
         *drop_empty(table, Column("note", "note", is_wide=True)),
     )
     return Table(
         name="against_best",
-        caption="Each configuration minus the best of the others; all intervals hold at once. Being as far behind as "
-        f"could be seen would have been called clearly worse with a probability of {percent(POWER)}.",
+        caption="Each configuration minus the best of the others, with simultaneous intervals. A configuration that is "
+        f"truly behind by the detectable difference would be found clearly worse with {percent(POWER)} probability.",
         frame=table,
         columns=columns,
         best=frozenset(place for place, label in enumerate(table["label"]) if label == study.chosen),
@@ -182,7 +207,7 @@ def _write_ends(study: Study, row: Row) -> str:
 def _compare_with_baseline(study: Study) -> Table:
     """Make the table of all configurations against the baseline."""
     table = study.comparison[study.comparison["reference"] == "baseline"].reset_index(drop=True)
-    table["told"] = [
+    table["significant"] = [
         "never finished" if not row["n_finished"]
         else "not tested" if row["test"] == "none"
         else "yes" if row["distinguishable"]
@@ -193,25 +218,25 @@ def _compare_with_baseline(study: Study) -> Table:
         Column("configuration", "label", study.name),
         Column("difference", "difference", lambda value: signed(study.write(value))),
         Column(f"{percent(study.confidence)} interval", "low", lambda row: span(study.write, row), needs_row=True),
-        Column("better in", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
+        Column("win rate", "win_rate", lambda rate: NOTHING if rate is None else percent(rate), is_wide=True),
         Column("effect size", "effect_size", lambda value: fixed(value, 2), is_wide=True),
         Column("p", "p", probability, is_wide=True),
-        Column("p, corrected", "p_holm", probability),
-        Column("told apart", "told"),
+        Column("adjusted p", "p_holm", probability),
+        Column("significant", "significant"),
         *drop_empty(table, Column(f"more {study.kind}s", "more_seeds", whole, is_wide=True)),
         *drop_empty(table, Column("note", "note", is_wide=True)),
     )
     return Table(
         name="against_baseline",
-        caption=f"Each configuration minus the baseline, {study.name(table['reference_label'].iloc[0])}; all intervals "
-        "hold at once.",
+        caption=f"Each configuration minus the baseline, {study.name(table['reference_label'].iloc[0])}, with "
+        "simultaneous intervals.",
         frame=table,
         columns=columns,
     )
 
 
 def describe_examples(study: Study) -> list[str]:
-    """Say which configurations cannot be told from the one with the best mean by the test examples."""
+    """Say which configurations do not differ significantly from the one with the best mean on the test examples."""
     found = study.by_example
     if found.attrs.get("differ"):
         return ["The runs were not all tested on the same examples, so they are not compared example by example."]
@@ -220,24 +245,33 @@ def describe_examples(study: Study) -> list[str]:
         return []
     names = [study.name(label) for label in tested["label"][~tested["distinguishable"]]]
     best = study.name(tested["reference_label"].iloc[0])
-    where = f"On the {whole(float(tested['n_examples'].iloc[0]))} test examples themselves, "
+    where = f"On the same {whole(float(tested['n_examples'].iloc[0]))} test examples, "
     if not names:
         differ = "the other one differs" if len(tested) == 1 else f"all {len(tested):,} others differ"
-        return [f"{where}{differ} from {best}."]
-    return [f"{where}{len(names):,} of {len(tested):,} cannot be told from {best}: {join_words(names, 2)}."]
+        return [f"{where}{differ} significantly from {best}."]
+    none = "does" if len(names) == 1 else "do"
+    return [
+        f"{where}{len(names):,} of {count(len(tested), 'other')} {none} not differ significantly from {best}: "
+        f"{join_words(names, 2)}."
+    ]
+
+
+def describe_examples_of_single_runs(study: Study) -> list[str]:
+    """Say the same in the answer, where no other test can say anything: where there is one repeat."""
+    return [] if study.tests else describe_examples(study)
 
 
 class ByExample(Section):
     """Each configuration against the best on the same test examples."""
 
     order = 50
-    answers = ((60, describe_examples),)
+    answers = ((60, describe_examples_of_single_runs),)
 
     def build(self, study: Study) -> SectionContent | None:
         found = study.by_example
         if not len(found):
             return None
-        interval = f"own {percent(study.confidence)} interval"
+        interval = f"{percent(study.confidence)} interval"
         columns = (
             Column("configuration", "label", study.name),
             Column("difference", "difference", lambda value: signed(study.write_accuracy(value))),
@@ -247,12 +281,12 @@ class ByExample(Section):
             ),
             Column("test", "test", is_wide=True),
             Column("p", "p", probability, is_wide=True),
-            Column("p, corrected", "p_holm", probability),
+            Column("adjusted p", "p_holm", probability),
         )
         table = Table(
             name="examples",
-            caption=f"Each configuration minus the best, {found['reference_label'].iloc[0]}, on the same test "
-            "examples: the networks that finished.",
+            caption=f"Each configuration minus the best, {found['reference_label'].iloc[0]}, on the same test examples "
+            "(networks that finished); each interval holds by itself.",
             frame=found,
             columns=columns,
             indistinguishable=frozenset(
@@ -260,14 +294,21 @@ class ByExample(Section):
             ),
         )
         points = tuple(as_sentence(note) for note in found.attrs["notes"])
-        return SectionContent(name="examples", heading="Example by example", points=points, tables=(table,))
+        sentences = tuple(describe_examples(study)) if study.tests else ()
+        return SectionContent(
+            name="examples",
+            heading="Comparison on the same test examples",
+            sentences=sentences,
+            points=points,
+            tables=(table,),
+        )
 
     def method_notes(self, study: Study) -> list[str]:
         if not len(study.by_example):
             return []
         return [
-            "Example by example it is McNemar's exact test, or with several seeds the sign-flip test on each example's "
-            "share of right answers, and the bootstrap over examples: it speaks for these trained networks on further "
-            "examples"
-            + (", as the tests over seeds speak for further seeds on these examples." if study.tests else ".")
+            "On the same test examples, single networks are compared by McNemar's exact test, and several seeds by a "
+            "sign-flip test on each example's share of correct answers, with bootstrap intervals over examples: this "
+            "speaks for these trained networks on further examples"
+            + (", whereas tests over seeds speak for further seeds on these examples." if study.tests else ".")
         ]

@@ -1,4 +1,4 @@
-"""What the results cost: the smallest network that does as well, and what nothing cheaper reaches."""
+"""The cost of the results: the smallest network that does as well, and the Pareto front of accuracy and cost."""
 
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, drop_empty
@@ -21,17 +21,16 @@ def name_smallest(study: Study) -> list[str]:
         return []
     best, small = study.best, next(iter(rows(table.loc[[chosen.smallest]])))
     if best[PARAMETERS] == small[PARAMETERS]:
-        return [f"No smaller network comes within one standard error of {study.name(best['label'])}."]
-    value = study.write(small["mean"])
+        return []
     fewer = f"{whole(small[PARAMETERS])} parameters instead of {whole(best[PARAMETERS])}"
     return [
-        f"The smallest network within one standard error of {study.name(best['label'])} is "
-        f"{study.name(small['label'])}: {value} with {fewer}."
+        f"The smallest network within one standard error of the best ({study.name(best['label'])}) is "
+        f"{study.name(small['label'])}: {study.write(small['mean'])} with {fewer}."
     ]
 
 
 class Cost(Section):
-    """What each configuration costs, and which are worth it."""
+    """What each configuration costs, and which are on the Pareto front."""
 
     order = 80
     answers = ((80, name_smallest),)
@@ -47,21 +46,21 @@ class Cost(Section):
             return None
         is_worth_it = mark_pareto_front(table, price, "mean")
         table["front"] = ["yes" if on else "" for on in is_worth_it]
-        to_target = () if target is None else (Column(f"epochs to {target:g}", "epochs_to_target", whole),)
+        to_target = () if target is None else (Column(f"epochs to reach {target:g}", "epochs_to_target", whole),)
         columns = (
             Column("configuration", "label", study.name),
             Column(study.words, "mean", study.write),
             Column("parameters", PARAMETERS, whole),
-            Column("Mflop an epoch", "epoch_flops", lambda n: write_digits(n and n / 1e6, 3), is_wide=True),
+            Column("Mflop per epoch", "epoch_flops", lambda n: write_digits(n and n / 1e6, 3), is_wide=True),
             Column("epochs", "epochs", lambda value: fixed(value, 0), is_wide=True),
             Column("seconds", "seconds", lambda value: write_digits(value, 3)),
             *to_target,
-            Column("worth its cost", "front"),
+            Column("Pareto front", "front"),
         )
         costs = Table(
             name="cost",
-            caption="What each configuration costs; worth its cost is what no other reaches with "
-            f"{'fewer parameters' if price == PARAMETERS else 'fewer seconds'}.",
+            caption="Cost of each configuration. For those on the Pareto front (bold), no other is at least as "
+            f"accurate with {'fewer parameters' if price == PARAMETERS else 'less training time'}.",
             frame=table,
             columns=drop_empty(table, *columns),
             best=frozenset(place for place, on in enumerate(is_worth_it) if on),

@@ -22,35 +22,37 @@ MOST_CONFIGURATIONS = 12
 
 
 def name_best_over_data_sets(study: Study) -> list[str]:
-    """Name what validation chooses over all data sets, and how good that is on the test sets."""
+    """Name what validation chooses over all data sets, how good that is on the test sets, and what is best there."""
     found, by_validation = study.data_sets, study.data_sets_by_validation
     n, k = len(found.data_sets), len(found.labels)
     if not k:
         return [_explain_nothing(study)]
     ranks = dict(zip(found.labels, found.ranking["mean_rank"], strict=True))
     first = [label for label in found.labels if math.isclose(ranks[label], ranks[found.labels[0]])]
-    best_rank = f"mean rank {fixed(ranks[first[0]], 1)} of {k:,}"
-    be = "is" if len(first) == 1 else "are"
+    be = "ranks" if len(first) == 1 else "rank"
+
+    def describe(label: str) -> str:
+        return f"mean rank {fixed(ranks[label], 1)} of {k:,} by {study.words} over {n:,} data sets"
+
     if by_validation is None:
-        n_best = _count_best(study, first[0]) if len(first) == 1 else ""
-        return [f"Over {n:,} data sets {join_words(first)} {be} first: {best_rank}{n_best}."]
+        n_best = f", {_count_best(study, first[0])}" if len(first) == 1 else ""
+        return [f"{join_words(first)} {be} first: {describe(first[0])}{n_best}."]
     chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
-    by = f"mean rank {fixed(validation_rank, 1)} of {k:,}"
-    choice = f"Chosen by validation accuracy over {n:,} data sets: {chosen} ({by})"
+    headline = f"Use {chosen}: {describe(chosen)}, {_count_best(study, chosen)}."
+    why = f"It was chosen by validation accuracy (mean rank {fixed(validation_rank, 1)})"
     if chosen in first:
         others = [label for label in first if label != chosen]
         together = f", together with {join_words(others)}" if others else ""
-        return [f"{choice}; on the test sets it is first, too{together}: {best_rank}{_count_best(study, chosen)}."]
-    return [
-        f"{choice}; on the test sets its mean rank is {fixed(ranks[chosen], 1)}{_count_best(study, chosen)}. There "
-        f"{join_words(first)} {be} first: {best_rank}."
-    ]
+        return [headline, f"{why} and also ranks first on the test sets{together}."]
+    best_rank = f"mean rank {fixed(ranks[first[0]], 1)}"
+    return [headline, f"{why}. On the test sets {join_words(first)} {be} first ({best_rank})."]
 
 
 def _count_best(study: Study, label: str) -> str:
     ranking = study.data_sets.ranking
     n_best = int(ranking["n_best"][ranking["label"] == label].iloc[0])
-    return f", and it has the {'lowest' if study.is_cost else 'highest'} {study.words} on {n_best or 'none'} of them"
+    n = len(study.data_sets.data_sets)
+    return f"best on {'all' if n_best == n else f'{n_best:,}' if n_best else 'none'} of them"
 
 
 def _explain_nothing(study: Study) -> str:
@@ -58,36 +60,41 @@ def _explain_nothing(study: Study) -> str:
     found, n = study.data_sets, len(study.data_sets.data_sets)
     names = join_words(found.data_sets)
     if not found.scores.notna().any(axis=None):
-        return f"No run finished with a {study.words}: there is no answer yet."
+        return f"No run finished with a {study.words}, so there is no answer yet."
     if len(found.scores) == 1:
-        return f"Each of {n:,} data sets ({names}) has one configuration: there is nothing to compare over them."
-    return f"No two configurations have a result on all {n:,} data sets ({names}): none is the best over them."
+        return f"Each of {n:,} data sets ({names}) has only one configuration, so there is nothing to compare."
+    return f"No two configurations have a result on all {n:,} data sets ({names}), so none can be called the best."
 
 
 def list_rivals_over_data_sets(study: Study) -> list[str]:
-    """Say what the chosen configuration can be told from, or why nothing can."""
+    """Say which others the chosen configuration differs from significantly, or why it cannot."""
     found = study.data_sets
     n, k = len(found.data_sets), len(found.labels)
     if not k:
         return []
     chosen = _choose(study)
     if n < found.n_needed:
-        corrected = "" if k == 2 else f", corrected for all {len(found.pairs):,} pairs,"
+        pairs = len(found.pairs)
+        whom, p = (
+            ("the two to differ", "p")
+            if k == 2
+            else (f"any two of {k:,} configurations to differ", f"p (adjusted for {pairs:,} pairs)")
+        )
+        smallest = probability(min(1.0, pairs * 2.0 ** (1 - n)))
         return [
-            f"{n:,} data sets are too few to tell {'the two' if k == 2 else f'any two of {k:,} configurations'} apart: "
-            f"even if one were better on every one of them, p{corrected} would be "
-            f"{probability(min(1.0, len(found.pairs) * 2.0 ** (1 - n)))}. It takes {found.n_needed:,} or more."
+            f"{n:,} data sets are too few for {whom} significantly: even if one were better on all of them, {p} would "
+            f"be {smallest}. At least {found.n_needed:,} are needed."
         ]
     against = _compare_with(study, chosen)
-    told = [str(label) for label in against["label"][against["distinguishable"]]]
-    others = count(k - 1, "other")
-    if not told:
-        return [f"Over data sets {chosen} cannot be told from any of the {others}." if k > 2 else
-                f"Over data sets {chosen} cannot be told from the other one."]  # fmt: skip
     rest = [str(label) for label in against["label"][~against["distinguishable"]]]
+    others = "the other one" if k == 2 else f"all {k - 1:,} others"
     if not rest:
-        return [f"Over data sets {chosen} can be told from {'all ' * (k > 2)}{others}."]
-    return [f"Over data sets {chosen} can be told from {len(told):,} of {others}, and not from {join_words(rest)}."]
+        return [f"Over these data sets {chosen} differs significantly from {others}."]
+    if len(rest) == k - 1:
+        others = others.replace("all", "any of the")
+        return [f"Over these data sets {chosen} does not differ significantly from {others}."]
+    n_told = f"{k - 1 - len(rest):,} of {count(k - 1, 'other')}"
+    return [f"Over these data sets {chosen} differs significantly from {n_told}, but not from {join_words(rest)}."]
 
 
 def describe_runner_up(study: Study) -> list[str]:
@@ -99,7 +106,7 @@ def describe_runner_up(study: Study) -> list[str]:
     counts = (("better", "n_worse"), ("worse", "n_better"), ("equal", "n_equal"))
     seen = join_words([f"{word} on {against[name]}" for word, name in counts if against[name]])
     apart = signed(study.write(-float(str(against["difference"]))))
-    return [f"Against {against['label']}, {chosen} is {seen} of the data sets; the mean difference is {apart}."]
+    return [f"Compared with {against['label']}, {chosen} is {seen} of the data sets (mean difference {apart})."]
 
 
 def describe_friedman(study: Study) -> list[str]:
@@ -108,16 +115,16 @@ def describe_friedman(study: Study) -> list[str]:
     p = test.p if math.isnan(test.p_f) else test.p_f
     if math.isnan(p):
         return []
-    may_be = "is more than" if p < 1 - study.confidence else "may be"
-    return [f"That their ranks differ at all {may_be} chance (Friedman's test, p {_equals(p)})."]
+    differ = "differ" if p < 1 - study.confidence else "do not differ"
+    return [f"Overall, the ranks of the configurations {differ} significantly (Friedman's test, p {_equals(p)})."]
 
 
 def explain_filter(study: Study) -> list[str]:
     """Say how to have the report of one data set."""
     rule = quote_argument(next(iter(write_filters(study.runs).values())))
     return [
-        "Accuracies on different data are not put together: what settings do and cost on one data set is in its own "
-        f"report, with --filter {rule}."
+        "Accuracies on different data sets are not averaged. What settings do and cost on one data set is in the "
+        f"report with --filter {rule}."
     ]
 
 
@@ -167,23 +174,26 @@ class DataSets(Section):
         found = study.data_sets
         tables = (*([_rank(study)] if found.labels else []), _list_data_sets(study))
         groups = found.groups if len(found.data_sets) >= found.n_needed else []  # or else nothing could be told apart
-        points = [*found.notes, *(f"not told apart: {join_words(group, MOST_CONFIGURATIONS)}" for group in groups)]
+        points = [
+            *found.notes,
+            *(f"no significant differences between {join_words(group, MOST_CONFIGURATIONS)}" for group in groups),
+        ]
         return SectionContent(
-            name="data_sets", heading="Over data sets", points=tuple(map(as_sentence, points)), tables=tables
+            name="data_sets", heading="Comparison over data sets", points=tuple(map(as_sentence, points)), tables=tables
         )
 
     def method_notes(self, study: Study) -> list[str]:
         found = study.data_sets
         notes = [
-            f"In each data set a configuration has the mean over its {study.kind}s; settings that follow from the data "
-            "set are no part of it."
+            f"On each data set a configuration's result is its mean over {study.kind}s; settings that are determined "
+            "by the data set do not distinguish configurations."
         ]
         if not found.labels:
             return notes
         k, n = len(found.labels), len(found.data_sets)
         notes.append(
-            "Each data set ranks the configurations: 1 is the best, and equal ones share their ranks. Two are compared "
-            "by Wilcoxon's signed-rank test over data sets, which is exact; p is corrected by Holm's method for "
+            "Each data set ranks the configurations: 1 is the best, and ties share their mean rank. Two configurations "
+            "are compared by Wilcoxon's exact signed-rank test over data sets, with p adjusted by Holm's method for "
             f"{count(len(found.pairs), 'pair')}."
         )
         if k > 2:
@@ -194,7 +204,7 @@ class DataSets(Section):
                 f"difference of mean ranks is {fixed(found.critical_difference, 2)} for {k:,} configurations on {n:,} "
                 f"data sets, at {percent(study.confidence)}."
             )
-        return [*notes, "All this is said of further data sets like these, if they are independent of each other."]
+        return [*notes, "All this generalizes to further data sets like these, if they are independent of each other."]
 
 
 def _equals(p: float) -> str:
@@ -208,9 +218,9 @@ def _rank(study: Study) -> Table:
     against = _compare_with(study, chosen).set_index("label").reindex(found.labels).reset_index(drop=True)
     against = against.drop(columns="other")
     frame = pd.concat([found.ranking, against], axis=1)
-    frame["told"] = [
-        "" if label == chosen else "yes" if told else "no"
-        for label, told in zip(found.labels, against["distinguishable"].eq(True), strict=True)
+    frame["significant"] = [
+        "" if label == chosen else "yes" if is_told else "no"
+        for label, is_told in zip(found.labels, against["distinguishable"].eq(True), strict=True)
     ]
     by_validation = study.data_sets_by_validation
     if by_validation is not None:
@@ -223,24 +233,26 @@ def _rank(study: Study) -> Table:
 
     columns = (
         Column("configuration", "label"),
-        *([Column("rank by validation", "validation_rank", lambda rank: fixed(rank, 2))] * (by_validation is not None)),
+        *(
+            [Column("mean rank (validation)", "validation_rank", lambda rank: fixed(rank, 2))]
+            * (by_validation is not None)
+        ),
         Column("mean rank", "mean_rank", lambda rank: fixed(rank, 2)),
         Column(f"mean {study.words}", "mean", study.write, is_wide=True),
         Column("best on", "n_best", whole, is_wide=True),
         Column("difference", "difference", lambda value: "" if value is None else signed(study.write(value))),
         Column("better/equal/worse", "n_better", write_counts, needs_row=True),
         Column("p", "p", lambda p: "" if p is None else probability(p), is_wide=True),
-        Column("p, corrected", "p_holm", lambda p: "" if p is None else probability(p)),
-        Column("told apart", "told"),
+        Column("adjusted p", "p_holm", lambda p: "" if p is None else probability(p)),
+        Column("significant", "significant"),
     )
     return Table(
         name="ranking",
-        caption=f"Configurations over {len(found.data_sets):,} data sets, the best mean rank by {study.words} first; "
-        f"difference, data sets and p: against {chosen}.",
+        caption=f"Configurations by their mean rank in {study.words} over {len(found.data_sets):,} data sets, best "
+        f"first; differences, counts of data sets and p are relative to {chosen}.",
         frame=frame,
         columns=columns,
         best=frozenset([found.labels.index(chosen)]),
-        indistinguishable=frozenset(place for place, told in enumerate(frame["told"]) if told == "no"),
     )
 
 
@@ -267,14 +279,14 @@ def _list_data_sets(study: Study) -> Table:
         ]
     columns += [
         Column("best", "best"),
-        Column(f"its {study.words}" if by_validation is None else "its own", "best_mean", study.write),
-        Column("worst", "worst_mean", study.write),
+        Column(f"best {study.words}", "best_mean", study.write),
+        Column(f"worst {study.words}", "worst_mean", study.write),
     ]
     if len(labels) <= MOST_CONFIGURATIONS:
         columns += [Column(label, f"mean of {label}", study.write, is_wide=True) for label in labels]
     return Table(
         name="data_sets",
-        caption=f"Each data set by itself: means over {study.kind}s.",
+        caption=f"Results on each data set: means over {study.kind}s.",
         frame=pd.DataFrame(parts),
         columns=tuple(columns),
     )

@@ -92,13 +92,15 @@ def describe_improving(study: Study) -> list[str]:
     chosen, *others = means
     sentences = []
     if chosen.n_improving:
-        whose = "It was" if chosen.n == 1 else f"{chosen.n_improving:,} of its {count(chosen.n, 'run')} were"
-        sentences.append(f"{whose} still improving when the training ended{_describe_prediction(study, chosen)}.")
+        whose = "It" if chosen.n == 1 else f"{chosen.n_improving:,} of its {count(chosen.n, 'run')}"
+        were = "was" if chosen.n_improving == 1 else "were"
+        prediction = _describe_prediction(study, chosen)
+        sentences.append(f"{whose} {were} still improving when training ended{prediction}.")
     if others:
         names = join_words([study.name(one.label) for one in others])
         verb = "was" if len(others) == 1 else "were"
         sentences.append(f"Of the others, {names} {verb} still improving.")
-    return [*sentences, *_judge_more_epochs(study, chosen, others)]
+    return [" ".join([*sentences, _judge_more_epochs(study, chosen, others)])]
 
 
 def _describe_prediction(study: Study, one: PredictedMean) -> str:
@@ -113,21 +115,21 @@ def _describe_prediction(study: Study, one: PredictedMean) -> str:
     return f": at twice the epochs its {metric_text(metric)} is predicted to be {value} instead of {now} ({interval})"
 
 
-def _judge_more_epochs(study: Study, chosen: PredictedMean, others: Sequence[PredictedMean]) -> list[str]:
+def _judge_more_epochs(study: Study, chosen: PredictedMean, others: Sequence[PredictedMean]) -> str:
     """Say whether more epochs could change which configuration is best."""
     for one in sorted((chosen, *others), key=lambda one: one.n_improving, reverse=True):
         if not one.is_known:
             why = f" ({study.name(one.label)}: {one.note})" if one.note else ""
-            return [f"More epochs may change the answer; how cannot be predicted{why}."]
+            return f"More epochs may change the answer, but no prediction is possible{why}."
     could = [one for one in others if one.high > chosen.value]
     if could:
         first = max(could, key=lambda one: one.high)
         high, value = study.write_accuracy(first.high), study.write_accuracy(chosen.value)
-        may = (
-            f"{study.name(first.label)} may come to {high}, above the {value} predicted for {study.name(chosen.label)}"
-        )
-        return [f"More epochs could change the answer: at twice as many, {may}."]
-    return ["More epochs would hardly change the answer: no other that was still improving may come as high."]
+        may = f"{study.name(first.label)} may reach {high}; {study.name(chosen.label)} is predicted to reach {value}"
+        return f"More epochs could change the answer: at twice as many, {may}."
+    return (
+        "More epochs would hardly change the answer: no other configuration that was still improving may get as high."
+    )
 
 
 class Epochs(Section):
@@ -153,8 +155,8 @@ class Epochs(Section):
         if not any(one.n_improving and one.is_known for one in predict_means(study)):
             return []
         return [
-            "The accuracy at twice the epochs is the mean of the last level, a power law and an exponential; its "
-            "interval has the errors of such predictions for other curves."
+            "The accuracy at twice the epochs is the mean of three predictions: the last level, a power law and an "
+            "exponential. Its interval comes from the errors of such predictions on other curves."
         ]
 
 
@@ -172,7 +174,7 @@ def _make_table_of_ends(study: Study, ends: Sequence[PredictedMean]) -> Table:
         Column("at twice the epochs", "value", study.write_accuracy),
         Column(f"{percent(PREDICTED_WITH)} interval", "low", write_interval, needs_row=True),
     )
-    caption = "Where what was still improving would be, if the training had gone on as it did."
+    caption = "Predicted accuracy of what was still improving, if training had continued in the same way."
     return Table(name="ends", caption=caption, frame=frame, columns=columns)
 
 
@@ -188,13 +190,13 @@ def _make_tables_of_rankings(study: Study, rankings: pd.DataFrame) -> list[Table
     columns = (
         Column("epochs", "epoch", lambda epoch: f"{epoch:,} of {last:,}"),
         Column(f"Kendall's τ ({percent(study.confidence)} interval)", "kendall", write_kendall, needs_row=True),
-        Column("pairs in their last order", "pairs", share),
-        Column("best then", "best", study.name),
-        Column("below the best at the end", "loss", study.write_accuracy),
+        Column("pairs in final order", "pairs", share),
+        Column("best so far", "best", study.name),
+        Column("its final gap to the best", "loss", study.write_accuracy),
     )
     caption = (
-        "The ranking by the best accuracy so far, beside that after all epochs. A shorter training with a schedule of "
-        "its own may rank otherwise."
+        "The ranking by the best accuracy so far, compared with the ranking after all epochs. A shorter training with "
+        "its own schedule may rank differently."
     )
     return [Table(name="rankings", caption=caption, frame=_count_pairs(rankings), columns=columns)]
 
@@ -206,16 +208,16 @@ def _describe_budget(study: Study, rankings: pd.DataFrame) -> list[str]:
     if stays.any():
         row = table[stays].iloc[0]
         agreed = (
-            "" if math.isnan(row["pairs"]) else f", and {percent(row['pairs'])} of all pairs stood in their last order"
+            "" if math.isnan(row["pairs"]) else f", and {percent(row['pairs'])} of all pairs were in their final order"
         )
-        said = f"After {row['epoch']:,} of {last} epochs the same configuration led as at the end{agreed}."
+        said = f"After {row['epoch']:,} of {last} epochs the final winner was already ahead{agreed}."
     else:
-        said = f"After {table['epoch'].iloc[-1]:,} of {last} epochs another configuration led than at the end."
+        said = f"After {table['epoch'].iloc[-1]:,} of {last} epochs the final winner was not yet ahead."
     halves = rankings.attrs["kendall_of_halves"]
     if math.isnan(halves):
         return [said]
-    repeats = f"{study.repeats.noun}s"
-    return [said, f"Two halves of the {repeats} agree on the last ranking with τ = {fixed(halves, 2)}."]
+    halves_agree = f"The final rankings by two halves of the {study.repeats.noun}s agree with τ = {fixed(halves, 2)}."
+    return [said, halves_agree]
 
 
 def _count_pairs(rankings: pd.DataFrame) -> pd.DataFrame:

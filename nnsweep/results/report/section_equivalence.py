@@ -1,4 +1,4 @@
-"""How probably what is unsettled is equal enough to the best: as good for all who do not mind a small difference."""
+"""The probability that a configuration whose verdict is unsettled is practically as good as the best."""
 
 import pandas as pd
 
@@ -14,11 +14,10 @@ def describe_equivalence(study: Study) -> list[str]:
     equal = found[found["conclusion"] == "equal enough"]
     if not len(equal):
         return []
-    names = join_words([study.name(label) for label in equal["label"]])
-    alone, best = "by itself" if len(equal) == 1 else "each by itself", equal["reference_label"].iloc[0]
+    names, best = join_words([study.name(label) for label in equal["label"]]), equal["reference_label"].iloc[0]
     return [
-        f"Unsettled with all compared at once, but {alone} within {write_digits(study.rope)} of {best} with a "
-        f"probability of at least {percent(study.confidence)}: {names}."
+        f"With at least {percent(study.confidence)} probability, {names} {'is' if len(equal) == 1 else 'are each'} "
+        f"within {write_digits(study.rope)} of {best}; these probabilities hold one at a time, not for all at once."
     ]
 
 
@@ -26,7 +25,6 @@ class Equivalence(Section):
     """The probabilities of being better, equal enough and worse, of what the verdict leaves open."""
 
     order = 43
-    answers = ((42, describe_equivalence),)
 
     def build(self, study: Study) -> SectionContent | None:
         found = _take_unsettled(study)
@@ -39,23 +37,28 @@ class Equivalence(Section):
             Column("worse", "p_worse", share),
             Column(f"within {margin}", "p_equal", share),
             Column("better", "p_better", share),
-            Column("p, two one-sided tests", "p_tost", probability, is_wide=True),
-            Column("by itself", "conclusion"),
+            Column("p (TOST)", "p_tost", probability, is_wide=True),
+            Column("conclusion", "conclusion"),
         )
         caption = (
-            f"How probably the true difference to {found['reference_label'].iloc[0]} is within {margin}, or beyond on "
-            "either side, for each configuration that is unsettled."
+            f"Probability that each unsettled configuration is truly worse than {found['reference_label'].iloc[0]} by "
+            f"more than {margin}, within {margin} of it, or better by more than {margin}."
         )
-        table = Table(name="equivalence", caption=caption, frame=found, columns=columns)
-        return SectionContent(name="equivalence", heading="How probably it is as good", tables=(table,))
+        return SectionContent(
+            name="equivalence",
+            heading="Probability of being as good as the best",
+            sentences=tuple(describe_equivalence(study)),
+            tables=(Table(name="equivalence", caption=caption, frame=found, columns=columns),),
+        )
 
     def method_notes(self, study: Study) -> list[str]:
         if not len(_take_unsettled(study)):
             return []
         return [
-            f"How probably a configuration is within {write_digits(study.rope)} of the best (--rope) is a Bayesian t "
-            "test with a flat prior (Benavoli et al., 2017), for each by itself; two one-sided t tests have the same "
-            "tails. The best was picked for its luck, too, so it is a little too far ahead."
+            f"The probability of being within {write_digits(study.rope)} of the best (--rope) comes from a Bayesian t "
+            "test with a flat prior (Benavoli et al., 2017), for one configuration at a time; two one-sided t tests "
+            "(TOST) have the same tail probabilities. The best was picked partly for its luck, so its lead is slightly "
+            "overstated."
         ]
 
 

@@ -16,8 +16,8 @@ def describe_looks(study: Study) -> list[str]:
     before, together = join_words([f"{n:,}" for n in looks[:-1]]), "both" if len(looks) == 2 else f"all {len(looks)}"
     return [
         f"This is the {which} look at these configurations, which had {before} {study.repeats.noun}s before and have "
-        f"{looks[-1]:,} now. Looking again finds more by chance: for {together} looks together to keep "
-        f"{percent(study.confidence)}, this one decides at {100 * study.decision_confidence:.2f} %."
+        f"{looks[-1]:,} now. Repeated looks find more differences by chance, so this one uses "
+        f"{100 * study.decision_confidence:.2f} % confidence to keep {percent(study.confidence)} over {together} looks."
     ]
 
 
@@ -35,7 +35,7 @@ class Looks(Section):
             return []
         level, error = f"{100 * study.decision_confidence:.4g} %", f"{100 * (1 - study.confidence):.2g} %"
         return [
-            f"Verdicts and their intervals are made at {level}, so that all looks, earlier and later ones, err in at "
-            f"most {error} of the cases together: the error is spent by the number of repeats, without a planned end "
-            "(Lan and DeMets, 1983). A look is the end of a sweep after which a later one added repeats."
+            f"Verdicts and their intervals use {level} confidence, so that all looks at the results, past and future, "
+            f"err in at most {error} of studies: alpha is spent according to the number of repeats, without a planned "
+            "end (Lan and DeMets, 1983). A look is the end of a sweep after which a later one added repeats."
         ]

@@ -1,4 +1,4 @@
-"""What each value of a setting comes to on average over the other settings, and which values can be told apart."""
+"""The average effect of each setting: the mean of each of its values over the other settings, and their differences."""
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ LEAST_INTERACTION = 0.05
 
 
 def describe_marginal_means(study: Study) -> list[str]:
-    """Say for each setting by how much its best value beats another on average, and from which it cannot be told."""
+    """Say for each setting by how much its best value beats another on average, and which others are not different."""
     contrasts = _contrast_best(study)
     if not len(contrasts):
         return []
@@ -47,11 +47,11 @@ def describe_marginal_means(study: Study) -> list[str]:
         )
         sentences.append(
             f"{noun}{best} beats {noun}{worst} by {apart} ({sure}{' to '.join(sorted(ends))})"
-            + f" and cannot be told from {noun}{rivals}" * bool(rivals)
+            + f" but does not differ significantly from {noun}{rivals}" * bool(rivals)
         )
     if undecided:
         names = join_words(undecided).replace(" and ", " or ")
-        sentences.append(f"no other value of {names} can be told from the best one")
+        sentences.append(f"no value of {names} differs significantly from the best one")
     return [f"On average over the other settings, {'; '.join(sentences)}.{_warn_of_interaction(study)}"]
 
 
@@ -63,7 +63,8 @@ def _warn_of_interaction(study: Study) -> str:
         return ""
     part, term = max(large)
     return (
-        f" But {write_term(term)} explains {percent(part)} of the variance: which is best of one depends on the other."
+        f" But the interaction {write_term(term)} explains {percent(part)} of the variance: which value of one setting "
+        "is best depends on the other."
     )
 
 
@@ -71,7 +72,6 @@ class SettingMeans(Section):
     """The means of the levels, and their differences from the best level."""
 
     order = 75
-    answers = ((105, describe_marginal_means),)
 
     def build(self, study: Study) -> SectionContent | None:
         found, contrasts = study.marginal_means, _contrast_best(study)
@@ -80,8 +80,8 @@ class SettingMeans(Section):
         of = percent(study.confidence)
         levels = Table(
             name="levels",
-            caption=f"The mean of each value over the other settings, with its {of} interval (simultaneous for the "
-            "values of a setting).",
+            caption=f"Mean {study.words} for each value of a setting, averaged over the other settings, with {of} "
+            "intervals (simultaneous within a setting).",
             frame=found.levels,
             columns=(
                 Column("setting", "factor", short_name),
@@ -93,7 +93,7 @@ class SettingMeans(Section):
         )
         differences = Table(
             name="contrasts",
-            caption="The best value of each setting minus each other one, on average over the other settings.",
+            caption="The best value of each setting minus each other value, averaged over the other settings.",
             frame=contrasts,
             columns=(
                 Column("setting", "factor", short_name),
@@ -101,7 +101,7 @@ class SettingMeans(Section):
                 Column("other value", "reference", value_text),
                 Column("difference", "difference", lambda value: signed(study.write(value))),
                 Column(f"{of} interval", "low", lambda row: span(study.write, row), needs_row=True),
-                Column("p, corrected", "p", probability),
+                Column("adjusted p", "p", probability),
             ),
             indistinguishable=frozenset(
                 place for place, row in enumerate(rows(contrasts)) if not row["distinguishable"]
@@ -109,7 +109,8 @@ class SettingMeans(Section):
         )
         return SectionContent(
             name="marginal_means",
-            heading="Each setting by itself",
+            heading="Average effect of each setting",
+            sentences=tuple(describe_marginal_means(study)),
             points=tuple(as_sentence(note) for note in found.notes if note not in study.effects.attrs.get("notes", ())),
             tables=(levels, differences),
         )
@@ -118,9 +119,10 @@ class SettingMeans(Section):
         if not len(_contrast_best(study)):
             return []
         return [
-            "In the mean of a setting's value each combination of the other settings counts the same; its error comes "
-            f"from the {study.kind}s within combinations, whose variances may differ (Satterthwaite). All intervals of "
-            f"differences between a setting's values hold at once with {percent(study.confidence)} (Bonferroni)."
+            "The mean for a value of a setting gives equal weight to every combination of the other settings. Its "
+            f"standard error comes from the differences between {study.kind}s within a combination, with unequal "
+            "variances allowed (Satterthwaite). Intervals of differences are simultaneous within a setting, at "
+            f"{percent(study.confidence)} (Bonferroni)."
         ]
 
 

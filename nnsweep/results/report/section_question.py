@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nnsweep.results.factors import ARCHITECTURE, KINDS
+from nnsweep.results.factors import ARCHITECTURE, EXTENT, KINDS
 from nnsweep.results.frame import list_settings, plain
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, choose_sections
 from nnsweep.results.report.study import Study
@@ -10,6 +10,7 @@ from nnsweep.results.statistics.data_sets import DATA_SETTINGS
 from nnsweep.results.wording import count, join_words
 
 MOST_VALUES = 12
+SIZES = "hidden_layer_sizes"
 MOST_DATA_SETS = 20
 SAMPLES = {"n_train_samples": "training", "n_val_samples": "validation", "n_test_samples": "test"}
 
@@ -21,17 +22,18 @@ class Question(Section):
     scope = "either"
 
     def build(self, study: Study) -> SectionContent:
-        of = f" of the experiment {study.origin.experiment}" if study.origin.experiment else ""
+        of = f" in the experiment {study.origin.experiment}" if study.origin.experiment else ""
         runs, names, n_configurations, where = study.runs, study.settings, len(study.configurations), ""
         if study.has_several_data_sets:  # which are not what is compared
             names = [name for name in names if name not in DATA_SETTINGS]
             n_configurations, where = len(study.data_sets.scores), f" on {len(study.data_sets.data_sets):,} data sets"
-        extent = f"{count(len(runs), 'run')}{of}, of {count(n_configurations, 'configuration')}{where}."
+        extent = f"{count(len(runs), 'run')} of {count(n_configurations, 'configuration')}{where}{of}."
         if set(names) & set(ARCHITECTURE):  # layer sizes are read more easily with their depth and width
-            names += [name for name in ("depth", "width") if name in runs.columns and len(_values(runs, name)) > 1]
+            names = [name for name in names if name != SIZES or not _is_grid_of_sizes(runs)]
+            names += [name for name in EXTENT if name in runs.columns and len(_values(runs, name)) > 1]
         frame = pd.DataFrame({"setting": names, "values": [", ".join(_values(runs, name)) for name in names]})
         columns = (Column("setting", "setting"), Column("values", "values"))
-        varied = Table(name="varied", caption="What varied.", frame=frame, columns=columns)
+        varied = Table(name="varied", caption="Settings that varied.", frame=frame, columns=columns)
         return SectionContent(
             name="question",
             heading="The question",
@@ -41,7 +43,7 @@ class Question(Section):
 
 
 class Provenance(Section):
-    """How to have the same numbers again."""
+    """How to reproduce the numbers."""
 
     order = 130
     scope = "either"
@@ -52,9 +54,9 @@ class Provenance(Section):
         same = [f"{name}={values[0]}" for name, values in settings.items() if len(values) == 1]
         points = [f"Not in this report: {problem}." for problem in origin.missing]
         points += [f"{name}: {value}." for name, value in origin.facts.items()]
-        points += [f"The same in all runs: {', '.join(same)}."] if same else []
+        points += [f"Fixed settings: {', '.join(same)}."] if same else []
         return SectionContent(
-            name="origin", heading="How to have it again", points=tuple(points), commands=origin.commands
+            name="origin", heading="Reproducing these results", points=tuple(points), commands=origin.commands
         )
 
 
@@ -66,7 +68,15 @@ class Methods(Section):
 
     def build(self, study: Study) -> SectionContent:
         notes = [note for section in choose_sections(study) for note in section.method_notes(study)]
-        return SectionContent(name="methods", heading="Notes on the methods", sentences=tuple(notes))
+        return SectionContent(name="methods", heading="Notes on methods", sentences=tuple(notes))
+
+
+def _is_grid_of_sizes(runs: pd.DataFrame) -> bool:
+    """Tell whether depth and width say all that layer sizes do: layers of equal width, in every combination."""
+    if not {SIZES, *EXTENT} <= {*runs.columns}:
+        return False
+    depths, widths = (list(filter(str.isdecimal, _values(runs, name))) for name in EXTENT)
+    return {*plain(runs[SIZES])} - {None} == {"-".join([width] * int(depth)) for depth in depths for width in widths}
 
 
 def _describe_data(study: Study) -> str:
@@ -84,9 +94,7 @@ def _describe_data(study: Study) -> str:
         if counts and (len(names) == 1 or len({*counts}) == 1):
             sizes.append(" to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)})) + f" {part}")
     others = f", others in each {study.kind}" if study.repeats.changes_test_set else ""
-    return (
-        f"The data: {join_words(names, MOST_DATA_SETS)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
-    )
+    return f"Data: {join_words(names, MOST_DATA_SETS)}{f' ({join_words(sizes)} examples{others})' if sizes else ''}."
 
 
 def _describe_repeats(study: Study) -> str:
@@ -103,7 +111,7 @@ def _describe_repeats(study: Study) -> str:
     counts = study.configurations["n_finished"] + study.configurations["n_failed"]
     noun = study.repeats.noun
     each = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
-    return f"{join_words(parts).capitalize()}{each}."
+    return f"Repeats: {join_words(parts)}{each}."
 
 
 def _values(runs: pd.DataFrame, name: str) -> list[str]:

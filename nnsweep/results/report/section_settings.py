@@ -17,11 +17,10 @@ from nnsweep.results.statistics.fairness import fair_comparison
 from nnsweep.results.wording import (
     TIMES,
     as_sentence,
-    count,
     counted_repeats,
     fixed,
     join_words,
-    metric_words,
+    metric_text,
     percent,
     probability,
     share,
@@ -41,18 +40,22 @@ def describe_effects(study: Study) -> list[str]:
     if not len(found):
         return []
     explained, noise = _take_shares(found)
-    large = [(term, part) for term, part in explained if part >= LEAST_SHARE]
-    means = f"the means of all {study.kind}s" if study.is_averaged else "all runs"
-    first = f"Of the variance of {study.words} between {means}, "
-    residual = str(found.attrs["residual"])
-    left = f"what {residual} differ by" if residual == f"{study.kind}s" else f"what is left ({residual})"
+    residual, own = str(found.attrs["residual"]), f"{study.kind}s"
+    left = f"{study.kind}-to-{study.kind} (residual) variance" if residual == own else f"residual variance ({residual})"
     overlapping = math.fsum([noise, *(part for _, part in explained)]) > 1 + LEAST_SHARE
-    overlap = " (the grid is not complete: shares overlap and add up to more than all)" * overlapping
-    seen = f"no setting explains as much as {percent(LEAST_SHARE)}"
-    if large:
-        names = [f"{term} {'explains ' * (place == 0)}{percent(part)}" for place, (term, part) in enumerate(large)]
-        seen = join_words(names)
-    return [f"{first}{seen}; {left} is {percent(noise)}{overlap}{_describe_shares_of_finished(study)}."]
+    notes = ["the grid is incomplete, so shares overlap and add up to more than 100 %"] * overlapping
+    notes += ["failed runs count as guessing"] * bool(len(study.effects_without_failures))
+    return [
+        f"Of the variance in {study.words}, {_list_shares(explained)}; {percent(noise)} is {left}"
+        f"{f' ({join_words(notes)})' if notes else ''}."
+    ]
+
+
+def _list_shares(explained: Sequence[tuple[str, float]]) -> str:
+    """List the terms that explain something."""
+    large = [(term, part) for term, part in explained if part >= LEAST_SHARE]
+    parts = [f"{term} {'explains ' * (not place)}{percent(part)}" for place, (term, part) in enumerate(large)]
+    return join_words(parts) if parts else f"no setting explains even {percent(LEAST_SHARE)}"
 
 
 def _take_shares(found: pd.DataFrame) -> tuple[list[tuple[str, float]], float]:
@@ -63,16 +66,15 @@ def _take_shares(found: pd.DataFrame) -> tuple[list[tuple[str, float]], float]:
     return sorted(explained, key=lambda pair: -pair[1]), noise
 
 
-def _describe_shares_of_finished(study: Study) -> str:
+def describe_shares_of_finished(study: Study) -> list[str]:
     """Say what the shares would be without the failed runs that count as guessing."""
     found = study.effects_without_failures
     if not len(found):
-        return ""
+        return []
     explained, noise = _take_shares(found)
     n_failed = int((study.configurations["n"] - study.configurations["n_finished"]).sum())
-    parts = [f"{term} {percent(part)}" for term, part in explained if part >= LEAST_SHARE]
-    failed = f"{count(n_failed, 'failed run')}, which count{'s' * (n_failed == 1)} as guessing"
-    return f" (without the {failed}: {join_words(parts)}; the rest {percent(noise)})"
+    failed = "the failed run, which counts" if n_failed == 1 else f"the {n_failed:,} failed runs, which count"
+    return [f"Without {failed} as guessing, {_list_shares(explained)}; {percent(noise)} is residual variance."]
 
 
 def warn_of_edges(study: Study) -> list[str]:
@@ -87,8 +89,8 @@ def warn_of_edges(study: Study) -> list[str]:
         further = [f"{short_name(edge.name)}={edge.next_value:g}" for edge in edges if edge.next_value is not None]
         way_out = f" (try {', '.join(further)})" if further else ""
         warnings.append(
-            f"{whose} {values} {'is' if len(edges) == 1 else 'are'} the {side} tried, and the result can be told from "
-            f"that of the next value: a better one may lie beyond{way_out}."
+            f"{whose} {values} {'is' if len(edges) == 1 else 'are'} the {side} tried and significantly better than the "
+            f"next value: a better one may lie beyond{way_out}."
         )
     return warnings
 
@@ -129,21 +131,26 @@ class Effects(Section):
         columns = (
             Column("term", "term", lambda term: write_term(term, residual)),
             Column("share (η²)", "eta_squared", share),
-            Column("without bias (ω²)", "omega_squared", share),
+            Column("unbiased share (ω²)", "omega_squared", share),
             Column("degrees of freedom", "df", whole, is_wide=True),
             Column("F", "f", lambda value: fixed(value, 1), is_wide=True),
             Column("p", "p", probability),
         )
         caption = (
-            f"Shares of the variance of {study.words}: settings, pairs of them ({TIMES}), and what is left: {residual}."
+            f"Share of the variance in {study.words} that each setting and each interaction of two ({TIMES}) explains."
         )
         frame = found[found["term"] != TOTAL].reset_index(drop=True)
         table = Table(name="effects", caption=caption, frame=frame, columns=columns)
-        notes = tuple(as_sentence(note) for note in found.attrs["notes"])
-        return SectionContent(name="effects", heading="What explains the differences", points=notes, tables=(table,))
+        return SectionContent(
+            name="effects",
+            heading="What explains the differences",
+            sentences=tuple(describe_shares_of_finished(study)),
+            points=tuple(as_sentence(note) for note in found.attrs["notes"]),
+            tables=(table,),
+        )
 
     def method_notes(self, study: Study) -> list[str]:
-        return ["What explains the differences is an analysis of variance."] if len(study.effects) else []
+        return ["Shares of the variance come from an analysis of variance (ANOVA)."] if len(study.effects) else []
 
 
 def write_term(term: str, residual: str = "seeds") -> str:
@@ -184,9 +191,9 @@ class Fairness(Section):
             Column("gain", "gain", lambda gain: signed(study.write(gain))),
         )
         columns = (
-            Column("compared", "label", lambda row: _write_subject(row, found.subject), needs_row=True),
+            Column("configuration", "label", lambda row: _write_subject(row, found.subject), needs_row=True),
             Column("own best setting", "setting", lambda row: _write_settings(row, found.tuned), needs_row=True),
-            Column(metric_words(found.reported), "mean", write_mean, needs_row=True),
+            Column(metric_text(found.reported), "mean", write_mean, needs_row=True),
             Column(f"{study.repeats.noun}s", "n", counted_repeats, is_wide=not is_incomplete, needs_row=True),
             *(compared_at_same if found.same is not None else ()),
             Column("settings tried", "n_settings", whole, is_wide=True),
@@ -194,11 +201,11 @@ class Fairness(Section):
         warnings: Sequence[str] = found.warnings
         if len(warnings) > MOST_WARNINGS:
             n_on_edge = f"{int(table['on_edge'].sum()):,} of {len(table):,}"
-            warnings = [f"for {n_on_edge} the best setting is on the edge of those tried, such as {warnings[0]}"]
+            warnings = [f"for {n_on_edge} the best setting is at the edge of those tried, for example {warnings[0]}"]
         shown = Table(
             name="fair",
-            caption=f"Each one where it is best, beside all at one setting; {percent(study.confidence)} "
-            "intervals, simultaneous for all that were tried.",
+            caption=f"Each at its own best setting, and all at one common setting; simultaneous "
+            f"{percent(study.confidence)} intervals for everything that was tried.",
             frame=table,
             columns=columns,
         )

@@ -19,10 +19,10 @@ def describe_success(study: Study) -> list[str]:
     n_ended = row["n_finished"] + row["n_failed"]
     if not 0 < row["n_succeeded"] < n_ended:
         return []
-    share = f"{percent(study.confidence)} interval of the share: {_write_share(row)}"
+    share = f"{percent(study.confidence)} interval {_write_share(row)}"
     return [
-        f"Of its {count(n_ended, study.repeats.noun)}, {row['n_succeeded']:,} succeeded ({share}); "
-        f"their mean is {_write_mean(study, row)}."
+        f"{row['n_succeeded']:,} of its {count(n_ended, study.repeats.noun)} succeeded (success rate "
+        f"{percent(row['n_succeeded'] / n_ended)}, {share}), with a mean of {_write_mean(study, row)}."
     ]
 
 
@@ -51,28 +51,28 @@ class Success(Section):
         columns = (
             Column("configuration", "label"),
             Column("succeeded", "n_succeeded", write_count, needs_row=True),
-            Column("share", "share", percent),
+            Column("success rate", "share", percent),
             Column(f"{percent(study.confidence)} interval", "success_low", _write_share, needs_row=True),
-            Column("mean of these", "mean_succeeded", lambda row: _write_mean(study, row), needs_row=True),
+            Column("mean of successes", "mean_succeeded", lambda row: _write_mean(study, row), needs_row=True),
             Column("mean of all", "mean", study.write),
             Column("interquartile mean", "iqm", study.write, is_wide=True),
         )
         shown = Table(
             name="success",
-            caption=f"The share of runs that succeed, and the {study.words} of these; each interval holds by itself.",
+            caption=f"How many runs succeed, and the {study.words} of those that do; each interval holds by itself.",
             frame=table,
             columns=columns,
         )
-        return SectionContent(name="success", heading="What succeeds, and how often", tables=(shown,))
+        return SectionContent(name="success", heading="Success rates", tables=(shown,))
 
     def method_notes(self, study: Study) -> list[str]:
         if not len(_find_unsuccessful(study)):
             return []
         curve = ", and its curve did not stay at chance" if study.histories else ""
         return [
-            f"A run succeeded if it finished with more than guessing reaches{curve}; the interval of the share is the "
-            "exact one of the binomial distribution (Clopper and Pearson). The interquartile mean is that of the "
-            "middle half of all values."
+            f"A run succeeded if it finished with a better result than guessing{curve}; the interval of the success "
+            "rate is the exact binomial one (Clopper and Pearson). The interquartile mean is the mean of the middle "
+            "half of all values."
         ]
 
 

@@ -1,4 +1,4 @@
-"""What became of the trainings: how their curves ended, which epoch counts, and which runs have no result."""
+"""The trainings: how their curves ended, how the epoch was chosen, and which runs have no result."""
 
 import pandas as pd
 
@@ -11,6 +11,8 @@ from nnsweep.results.wording import count, join_words, signed, whole
 from nnsweep.text import STANDARDIZE, explain_scale
 
 LONGEST_REASON = 200
+LEAST_STUCK = 0.1
+"""The share of runs at chance from which the answer warns of them; the table of outcomes always counts them."""
 
 
 def warn_of_stuck_runs(study: Study) -> list[str]:
@@ -24,6 +26,8 @@ def warn_of_stuck_runs(study: Study) -> list[str]:
     known = [scale for scale in scales if isinstance(scale, int | float)]
     cause = f"; {explain_scale(max(known), STANDARDIZE)}" if known else ""
     n = len(study.runs)
+    if len(rows) < LEAST_STUCK * n:
+        return []
     whose = ("The run" if n == 1 else f"All {n:,} runs") if len(rows) == n else f"{len(rows):,} of {n:,} runs"
     return [f"{whose} ended no better than guessing{cause}."]
 
@@ -51,12 +55,12 @@ class Outcomes(Section):
         columns = (
             Column("outcome", "outcome"),
             Column("runs", "runs", whole),
-            Column("mostly", "configurations"),
+            Column("most often in", "configurations"),
             Column("for example", "example", is_wide=True),
         )
-        caption = "What became of the trainings, by their curves; mostly: the configurations with the most such runs."
+        caption = "How training ended, judged by the learning curves, and the configurations with the most such runs."
         table = Table(name="outcomes", caption=caption, frame=frame, columns=columns)
-        return SectionContent(name="outcomes", heading="What became of the trainings", tables=(table,))
+        return SectionContent(name="outcomes", heading="How training ended", tables=(table,))
 
 
 def _list_configurations(study: Study, labels: list[str], label: str) -> str:
@@ -86,17 +90,20 @@ class Selection(Section):
             Column("best of all epochs", "max_test_accuracy", study.write_accuracy),
             Column("optimism", "optimism", lambda value: signed(study.write_accuracy(value))),
         )
-        caption = "Test accuracy by how its epoch is chosen (means of the runs that finished)."
+        caption = (
+            "Test accuracy at the selected epoch, at the last one, and at the one that is best on the test set (means "
+            "of the runs that finished); optimism is the best minus the selected."
+        )
         return SectionContent(
             name="selection",
-            heading="Which epoch counts",
+            heading="How the epoch was chosen",
             sentences=(f"{sentence[:1].upper()}{sentence[1:]}.",),
             tables=(Table(name="selection", caption=caption, frame=table, columns=columns),),
         )
 
 
 def describe_unfinished(study: Study) -> list[str]:
-    """Count what has no result, say what it counts as, and name what never finished."""
+    """Count what has no result, say what it counts as."""
     lost = [state for state in study.states if state != "finished"]
     parts = []
     if lost:
@@ -104,20 +111,25 @@ def describe_unfinished(study: Study) -> list[str]:
         parts.append(f"{len(lost):,} of {count(len(study.states), 'run')} did not finish ({kinds})")
     if study.without_value:
         many = f"{len(study.without_value):,}" if lost else count(len(study.without_value), "run")
-        parts.append(f"{many} finished without a real {study.words}")
+        parts.append(f"{many} finished without a finite {study.words}")
     if not parts:
         return []
     sentences = [f"{' and '.join(parts)}; {_explain_counting(study)}."]
-    never = study.never_finished
-    if never and study.has_result:
-        whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
-        sentences.append(f"No run of {whose} finished: {join_words(never)}.")
     has_best = study.has_result and not study.has_several_data_sets
     missing = int(study.best["n_failed"]) if has_best else 0
     if missing and study.best["n"] == study.best["n_finished"]:
         whose = count(missing, study.repeats.noun)
-        sentences.append(f"The best itself lost {whose}: its mean is that of its luckier ones.")
+        sentences.append(f"The best configuration lost {whose}, so its mean is that of the luckier ones.")
     return sentences
+
+
+def describe_never_finished(study: Study) -> list[str]:
+    """Name the configurations of which no run finished."""
+    never = study.never_finished
+    if not never or not study.has_result:
+        return []
+    whose = "one configuration" if len(never) == 1 else f"{len(never):,} configurations"
+    return [f"No run of {whose} finished: {join_words(never)}."]
 
 
 def _explain_counting(study: Study) -> str:
@@ -125,7 +137,7 @@ def _explain_counting(study: Study) -> str:
     table = study.configurations
     n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
     if not n_stand:
-        return "no mean counts them"
+        return "means leave out what has no result"
     chances = dict(enumerate(plain(study.runs["chance_accuracy"])))
     lost = {row for row, state in enumerate(study.states) if state != "finished"} | {*study.without_value}
     own = [chances[row] for row in sorted(lost) if chances[row] is not None]  # another data set has another
@@ -135,7 +147,7 @@ def _explain_counting(study: Study) -> str:
     others = "" if n_stand == n_failed == n_lost else ", the others not at all"
     whose = "each" if not others else f"{n_stand:,} of them"
     verb = "counts" if not others or n_stand == 1 else "count"
-    return f"{whose} {verb} as guessing ({guessing}) in means, order and tests{others}"
+    return f"{whose} {verb} as guessing (accuracy {guessing}) in means, ranking and tests{others}"
 
 
 class Failures(Section):
@@ -150,7 +162,7 @@ class Failures(Section):
         if not lost:
             return None
         frame = study.runs.iloc[lost][["name", "state", "reason"]].reset_index(drop=True)
-        without = [f"no real {study.words}" if row in study.without_value else "" for row in lost]
+        without = [f"no finite {study.words}" if row in study.without_value else "" for row in lost]
         reasons = [str(reason or other) for reason, other in zip(plain(frame["reason"]), without, strict=True)]
 
         def shorten(reason: str) -> str:
@@ -158,8 +170,10 @@ class Failures(Section):
 
         table = Table(
             name="failures",
-            caption=f"The {'run' if len(lost) == 1 else count(len(lost), 'run')} without a result.",
+            caption=f"{'The run' if len(lost) == 1 else f'All {len(lost):,} runs'} without a result.",
             frame=frame.assign(reason=reasons),
             columns=(Column("name", "name"), Column("state", "state"), Column("reason", "reason", shorten)),
         )
-        return SectionContent(name="failures", heading="What failed", tables=(table,))
+        return SectionContent(
+            name="failures", heading="Failed runs", sentences=tuple(describe_never_finished(study)), tables=(table,)
+        )

@@ -1,4 +1,4 @@
-"""Where the spread comes from: what split and seed make of it, and what another test set would add."""
+"""Sources of variation: how much comes from splits and seeds, and how much another test set would add."""
 
 import pandas as pd
 
@@ -14,32 +14,15 @@ EXAMPLES = {"seeds": ("low_seeds", "high_seeds"), "both": ("low", "high")}
 
 
 def describe_reach(study: Study) -> list[str]:
-    """Say how sure the chosen configuration's accuracy is for other seeds, and for other test examples, too."""
+    """Say how sure the accuracy of the chosen configuration is where it is a single network: for other examples."""
     found = _estimate_accuracies(study)
     own = [row for row in rows(found) if row["label"] == study.chosen] if len(found) else []
-    if not own:
+    if not own or own[0]["n_runs"] != 1:  # the table has what is said of several
         return []
-    (row,) = own
-    on, both = f"{row['n_examples']:,} test examples", _write(study, row, "both")
-    level = percent(study.confidence)
-    if row["n_runs"] == 1:
-        return [f"On another {on}, this one network would reach {both} ({level} interval)."]
+    low, high = (study.write(own[0][end]) for end in ("low", "high"))
     return [
-        f"The mean accuracy of {study.name(row['label'])} is {_write(study, row, 'seeds')} for other seeds on these "
-        f"{on}, and {both} for other test examples as well (own {level} intervals)."
-    ]
-
-
-def describe_components(study: Study) -> list[str]:
-    """Say what share of the variance between the runs of one configuration split and seed make."""
-    found = _decompose(study)
-    shares = found["share"].tolist()
-    if not shares or not sum(shares) > 0:
-        return []
-    outer, inner = (str(source).partition(" within")[0] for source in found["source"][:2])
-    return [
-        f"Of the variance between the runs of one configuration, the {outer} makes {percent(shares[0])} and the "
-        f"{inner} {percent(sum(shares[1:]))}."
+        f"On other test examples, the accuracy of this network would be between {low} and {high} "
+        f"({percent(study.confidence)} interval)."
     ]
 
 
@@ -67,7 +50,7 @@ class Variance(Section):
     """Components of variance, and each accuracy for other seeds and other test examples."""
 
     order = 55
-    answers = ((65, describe_reach), (66, describe_components))
+    answers = ((65, describe_reach),)
 
     def build(self, study: Study) -> SectionContent | None:
         components, accuracies = _decompose(study), _estimate_accuracies(study)
@@ -75,20 +58,20 @@ class Variance(Section):
         tables += [_tabulate_accuracies(study, accuracies)] if len(accuracies) else []
         if not tables:
             return None
-        return SectionContent(name="variance", heading="What other runs would give", tables=tuple(tables))
+        return SectionContent(name="variance", heading="Sources of variation", tables=tuple(tables))
 
     def method_notes(self, study: Study) -> list[str]:
         notes = []
         if len(_decompose(study)):
             notes.append(
-                "The variance between the runs of one configuration is divided by mean squares; splits and folds share "
-                "training examples, so their part is rather more than is told."
+                "The variance between the runs of one configuration is divided by mean squares. Splits and folds share "
+                "training examples, so their share is rather larger than shown."
             )
         if len(_estimate_accuracies(study)):
             notes.append(
-                "Seeds and test examples are crossed random effects: for both to be others the variance of a mean is "
-                "(A + B - E) / (number of seeds times examples), with the mean squares A of seeds, B of examples and E "
-                "of the rest; the training examples remain the same."
+                "Seeds and test examples are crossed random effects: the variance of a mean for other seeds and other "
+                "examples is (A + B - E) / (number of seeds times examples), with the mean squares A of seeds, B of "
+                "examples and E of the residual. The training examples stay the same."
             )
         return notes
 
@@ -97,11 +80,12 @@ def _tabulate_components(study: Study, components: pd.DataFrame) -> Table:
     n = components.attrs["n_configurations"]
     return Table(
         name="variance",
-        caption=f"What the runs of one configuration differ by, on average over {count(n, 'configuration')}.",
+        caption=f"Where the variance between the runs of one configuration comes from (average of "
+        f"{count(n, 'configuration')}).",
         frame=components,
         columns=(
             Column("source", "source"),
-            Column("sd", "std", study.write),
+            Column("standard deviation", "std", study.write),
             Column("share of the variance", "share", percent),
         ),
     )
@@ -109,15 +93,15 @@ def _tabulate_components(study: Study, components: pd.DataFrame) -> Table:
 
 def _tabulate_accuracies(study: Study, accuracies: pd.DataFrame) -> Table:
     columns = [Column("configuration", "label", study.name)]
-    whom, heading = "the same network on other test examples", "other test examples"
+    whom, heading = "for the same network on other test examples", "other test examples"
     if accuracies["low_seeds"].notna().any():
         columns.append(Column("other seeds", "low_seeds", lambda row: _write(study, row, "seeds"), needs_row=True))
-        whom, heading = "other seeds, and for other seeds on other test examples", "other seeds and test examples"
+        whom, heading = "for other seeds, and for other seeds on other test examples", "other seeds and test examples"
     columns.append(Column(heading, "low", lambda row: _write(study, row, "both"), needs_row=True))
     return Table(
         name="accuracies",
-        caption=f"Accuracy of the networks that finished, with own {percent(study.confidence)} intervals: for {whom}, "
-        f"as many as here ({int(accuracies['n_examples'].iloc[0]):,}).",
+        caption=f"Accuracy {whom} (networks that finished, on {int(accuracies['n_examples'].iloc[0]):,} test "
+        f"examples), with {percent(study.confidence)} intervals that each hold by themselves.",
         frame=accuracies,
         columns=tuple(columns),
     )

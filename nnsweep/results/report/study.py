@@ -31,7 +31,7 @@ from nnsweep.results.statistics.marginal_means import MarginalMeans, marginal_me
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import configurations, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
-from nnsweep.results.wording import fixed, metric_words, write_digits
+from nnsweep.results.wording import fixed, metric_text, write_digits
 
 MOST_PLACES = 5
 
@@ -375,7 +375,7 @@ class Study:
     @property
     def words(self) -> str:
         """The metric in words."""
-        return metric_words(self.metric)
+        return metric_text(self.metric)
 
     @cached_property
     def states(self) -> list[str]:

@@ -125,9 +125,9 @@ def effects(
     table.attrs["factors"] = chosen.names
     table.attrs["residual"] = " and ".join([f"{repeats.kind}s", *(name.rpartition(".")[2] for name in loose)])
     if len(design.y) == n_cells:
-        table.attrs["residual"] = "interactions of three settings and more and chance together"
+        table.attrs["residual"] = "interactions of three or more settings, and chance"
     method, *notes = _describe_method(design, sums, repeats.overlap, is_repeated=len(design.y) > n_cells)
-    left_out = [f"in the residual, because they are no factors: {', '.join(map(printable, loose))}"] if loose else []
+    left_out = [f"not used as factors, so part of the residual: {', '.join(map(printable, loose))}"] if loose else []
     table.attrs["notes"] = [method, *chosen.notes, *left_out, *notes, *describe_failures(groups, metric)]
     return table
 
@@ -191,9 +191,7 @@ def _make_table(sums: dict[str, Sum], scale: float, correlation: float) -> pd.Da
 def _row(name: str, one: Sum, residual: Sum, total: Sum, correlation: float) -> dict[str, object]:
     row: dict[str, object] = {"term": name, "df": one.df, "sum_of_squares": one.squares, "note": ""}
     if one.df == 0:
-        return row | {
-            "note": "no residual degrees of freedom" if name == RESIDUAL else "cannot be told from other terms"
-        }
+        return row | {"note": "no residual degrees of freedom" if name == RESIDUAL else "confounded with other terms"}
     row |= {"mean_square": one.squares / one.df}
     row |= {"eta_squared": one.squares / total.squares} if total.squares else {}
     if name in (RESIDUAL, TOTAL):
@@ -216,18 +214,22 @@ def _find_loose(runs: pd.DataFrame, metric: str, names: Sequence[str]) -> list[s
 
 
 def _describe_method(design: Design, sums: dict[str, Sum], overlap: float, *, is_repeated: bool) -> list[str]:
-    notes = ["not balanced: sums of squares of type II by least squares, which need not add up to the total"]
+    notes = [
+        "the grid is not balanced: sums of squares are of type II (least squares) and need not add up to the total"
+    ]
     if make_cube(design) is not None:
-        notes = ["balanced: sums of squares from marginal means, which add up to the total"]
+        notes = ["the grid is balanced: sums of squares add up to the total"]
     if not sums[RESIDUAL].df:
-        notes.append("every cell has one run: nothing tells chance from the interactions, so there is no F and no p")
+        notes.append(
+            "every combination was run once: chance cannot be separated from interactions, so there is no F and no p"
+        )
     elif not is_repeated:
         notes.append(
-            "every cell has one result: interactions of three settings and more are taken for chance, so p is too "
-            "large where there are any, and says nothing of further seeds"
+            "every combination has one result: interactions of three or more settings serve as the error, so p is too "
+            "large if there are any, and does not generalize to other seeds"
         )
     if overlap:
-        notes.append(f"F is corrected for overlapping training parts, n_test / n_train = {overlap:.3g}")
+        notes.append(f"F is corrected for overlapping training sets (n_test / n_train = {overlap:.3g})")
     return notes
 
 

@@ -216,9 +216,9 @@ def _notes(ranked: Sequence[Configuration], metric: str, *, has_baseline: bool) 
     k = len(ranked)
     notes = []
     if k > 1:
-        pairs = f"so p is corrected for all {count_pairs(k)} pairs (Holm)" if k > 2 else "but there is one pair only"
-        notes.append(f"best of {k}: found by looking, {pairs}")
-        notes += [f"baseline: named beforehand, so p is corrected for {k - 1} comparisons (Holm)"] * has_baseline
+        pairs = f"so p is adjusted for all {count_pairs(k)} pairs (Holm)" if k > 2 else "but there is only one pair"
+        notes.append(f"best of {k}: picked after seeing the results, {pairs}")
+        notes += [f"baseline: named beforehand, so p is adjusted for {k - 1} comparisons (Holm)"] * has_baseline
     if ranked and ranked[0].repeats.overlap:
         notes.append(
             f"the {ranked[0].repeats.kind}s share training examples, so variances are corrected by n_test / n_train = "
@@ -226,5 +226,5 @@ def _notes(ranked: Sequence[Configuration], metric: str, *, has_baseline: bool) 
         )
     notes += describe_failures(ranked, metric)
     if any(one.counted and not one.is_whole for one in ranked):
-        notes.append("configurations with a failed run that counts as nothing come last")
+        notes.append("configurations with a failed run that has no value are ranked last")
     return notes

@@ -20,11 +20,12 @@ from nnsweep.results.wording import (
     counted_repeats,
     fixed,
     join_words,
-    metric_words,
+    metric_text,
     percent,
     signed,
     with_interval,
     write_digits,
+    write_interval,
 )
 from nnsweep.text import printable
 
@@ -130,12 +131,11 @@ def describe_confirmation(
     if not row["n_finished"]:
         return [f"On {seeds}, no run of {chosen.label} finished: nothing is confirmed."]
     write = _choose_digits(table, metric)
-    at_once = f", simultaneous for all {len(table):,}" if len(table) > 1 else ""
-    kind = f"{percent(confidence)}{at_once}" if row["high"] > row["low"] else ""
-    mean = with_interval(write, float(row["mean"]), float(row["low"]), float(row["high"]), kind=kind)
-    study = write(row["study"])
+    mean, *ends = (float(row[name]) for name in ("mean", "low", "high"))
+    interval = f" ({percent(confidence)} interval {write_interval(write, mean, *ends)})" if ends[1] > ends[0] else ""
+    reached = f"{chosen.label} has a {metric_text(metric)} of {write(mean)}{interval}"
     return [
-        f"On {seeds}, {chosen.label} has a {metric_words(metric)} of {mean}; the study said {study}.",
+        f"On {seeds}, {reached}; the study reported {write(row['study'])}.",
         _describe_optimism(row, write),
         *_describe_rivals(row, table, write),
     ]
@@ -144,19 +144,19 @@ def describe_confirmation(
 def _describe_optimism(row: "pd.Series[Any]", write: Callable[[object], str]) -> str:
     if math.isnan(row["low"]) or row["low"] == row["high"]:
         if math.isclose(row["study"], row["mean"], rel_tol=1e-12):
-            return "It is exactly what the study said."
-        return f"The study's number was {_describe_excess(row['optimism'], write)}."
+            return "That is exactly what the study reported."
+        return f"The study's value was {_describe_excess(row['optimism'], write)}."
     if row["optimism_low"] <= 0 <= row["optimism_high"]:
         ends = [signed(write(row[f"optimism_{end}"])) for end in ("low", "high")]
-        return f"The study's number lies within that interval: its optimism is {ends[0]} to {ends[1]}."
+        return f"The study's value lies within that interval: its optimism is between {ends[0]} and {ends[1]}."
     ends = [write(abs(row[f"optimism_{end}"])) for end in ("low", "high")]
     nearest, farthest = ends if row["optimism"] > 0 else ends[::-1]
-    luck = "that much of it was luck in the choice" if row["optimism"] > 0 else "it was unlucky"
-    return f"The study's number was {_describe_excess(row['optimism'], write)} ({nearest} to {farthest}): {luck}."
+    luck = "that much was luck" if row["optimism"] > 0 else "it was unlucky"
+    return f"The study's value was {_describe_excess(row['optimism'], write)} ({nearest} to {farthest}): {luck}."
 
 
 def _describe_excess(optimism: float, write: Callable[[object], str]) -> str:
-    return f"{write(abs(optimism))} too {'good' if optimism > 0 else 'bad'}"
+    return f"{write(abs(optimism))} too {'optimistic' if optimism > 0 else 'pessimistic'}"
 
 
 def _describe_rivals(row: "pd.Series[Any]", table: pd.DataFrame, write: Callable[[object], str]) -> list[str]:
@@ -167,15 +167,14 @@ def _describe_rivals(row: "pd.Series[Any]", table: pd.DataFrame, write: Callable
     rivals, n = others["label"][others["may_be_best"]].tolist(), len(others)
     if table["label"].iloc[0] == row["label"]:
         if rivals:
-            few = "the other one" if n == 1 else f"{len(rivals):,} of {n:,} others"
-            return [f"It is the best here, too, but {few} cannot be told from it: {join_words(rivals)}."]
-        whom = "the other one" if n == 1 else f"all {n:,} others"
-        return [f"It is the best here, too, and can be told from {whom}."]
+            others_may = "the other one" if n == 1 else f"{len(rivals):,} of {n:,} others"
+            return [f"It is the best here, too, but {others_may} may be as good: {join_words(rivals)}."]
+        are = "the other one is" if n == 1 else f"all {n:,} others are"
+        return [f"It is the best here, too, and {are} clearly worse."]
     first = table.iloc[0]
-    better = f"{first['label']} is better here, {write(first['mean'])}"
     if row["may_be_best"]:
-        return [f"{better}, but the two cannot be told apart."]
-    return [f"{better}, and can be told from it: the study's choice is not confirmed."]
+        return [f"{first['label']} does better here ({write(first['mean'])}), but the difference is not significant."]
+    return [f"{first['label']} does clearly better here ({write(first['mean'])}): the study's choice is not confirmed."]
 
 
 def _choose_digits(table: pd.DataFrame, metric: str) -> Callable[[object], str]:

@@ -122,7 +122,7 @@ def compare_examples(
     family = count_pairs(len(ranked)) if baseline is None else len(others)
     table["p_holm"] = correct_by_holm(table["p"].to_numpy(dtype=float), family)
     table["distinguishable"] = table["p_holm"] < 1 - confidence
-    table.attrs["notes"] = [f"p is corrected for {family} comparisons (Holm)"] if others else []
+    table.attrs["notes"] = [f"p is adjusted for {family:,} comparisons (Holm)"] if others else []
     return table.astype(COLUMNS)
 
 

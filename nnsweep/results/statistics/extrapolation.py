@@ -119,7 +119,8 @@ def _explain_absence(history: pd.DataFrame, label: str, n_points: int) -> str:
     rates = rates[np.isfinite(rates)]
     if len(rates) and rates[-1] < SPENT * rates.max():
         return (
-            f"its learning rate was at {rates[-1] / rates.max():.2g} of its highest: more epochs mean another schedule"
+            f"its learning rate had fallen to {rates[-1] / rates.max():.2g} of its maximum: more epochs need another "
+            "schedule"
         )
     return ""
 

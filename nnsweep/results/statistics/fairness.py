@@ -21,6 +21,7 @@ from nnsweep.results.statistics.boundary import Values, find_boundaries
 from nnsweep.results.statistics.intervals import bound_metric
 from nnsweep.results.statistics.summary import correct_confidence, summarize
 from nnsweep.results.statistics.tests import compare_means, count_pairs
+from nnsweep.results.wording import count
 
 TUNED = ("schedule", "optimizer")
 """The parts of a configuration that are tuned for a subject."""
@@ -222,9 +223,12 @@ def _choose_selecting(runs: pd.DataFrame, selecting: str, reported: str) -> tupl
     """Say by which metric settings are chosen, and that in words."""
     with_it, with_result = (len(runs) - take_metric(runs, name).count(None) for name in (selecting, reported))
     if not with_it:
-        return reported, f"{selecting} is not known: settings were chosen by {reported} itself, which flatters them all"
-    left_out = f"; runs without it do not count: {with_result - with_it}" if with_result > with_it else ""
-    kind = find_repeats(runs).kind
+        return (
+            reported,
+            f"there is no {selecting}: settings were chosen by {reported} itself, which flatters all of them",
+        )
+    n_without, kind = with_result - with_it, find_repeats(runs).kind
+    left_out = f"; not counted: {count(n_without, 'run')} without it" if n_without > 0 else ""
     return selecting, f"settings were chosen by the mean of {selecting} over {kind}s{left_out}"
 
 

@@ -126,8 +126,8 @@ def marginal_means(
     for place, name in enumerate(chosen.names):
         by_code, n_left_out = _cross(cells, place)
         if n_left_out:
-            others = count(n_left_out, "combination")
-            notes.append(f"{printable(name)}: {others} of the other settings not run at all its values and left out")
+            others = f"{count(n_left_out, 'combination')} of the other settings"
+            notes.append(f"{printable(name)}: averaged without {others} not run with all of its values")
         named = dict(zip(codes[place], plain(usable[name]), strict=True))
         ordered = [(named[code], by_code[code]) for code in sorted(by_code, key=lambda code: place_level(named[code]))]
         described = _describe_levels(ordered, repeats, confidence, bound_metric(metric))

@@ -93,7 +93,7 @@ def describe_optimism(runs: pd.DataFrame) -> str:
     n_unknown = int(each["test_accuracy"].notna().sum()) - len(values)
     if not values:
         return UNKNOWN if n_unknown else ""
-    how_many = f"mean of {count(len(values), 'run')}, {max(values):.4f} at most" if len(values) > 1 else "1 run"
-    without = f"; it cannot be known of {count(n_unknown, 'run')} without validation set" if n_unknown else ""
-    above = f"{estimate_mean(values).mean:.4f} above that at the best validation epoch"
-    return f"the best test accuracy of all epochs is {above} ({how_many}){without}"
+    how_many = f"mean of {count(len(values), 'run')}, maximum {max(values):.4f}" if len(values) > 1 else "1 run"
+    without = f"; unknown for {count(n_unknown, 'run')} without a validation set" if n_unknown else ""
+    above = f"{estimate_mean(values).mean:.4f} higher than at the best validation epoch"
+    return f"the highest test accuracy of all epochs is {above} ({how_many}){without}"

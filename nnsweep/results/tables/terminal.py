@@ -122,7 +122,7 @@ def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
     values = take_metric(runs, "test_accuracy")
     nothing = [
-        printable(f"{name} finished without a real test accuracy")
+        printable(f"{name} finished without a finite test accuracy")
         for (name, state, _), value in zip(ends, values, strict=True)
         if state == "finished" and value is None
     ]

@@ -32,15 +32,17 @@ def clear() -> Study:
 def test_the_answer_is_over_data_sets(clear):
     answer = findings(clear).section("answer")
     assert answer.sentences == (
-        "Chosen by validation accuracy over 9 data sets: 20-20 (mean rank 1.0 of 3); on the test sets it is first, "
-        "too: mean rank 1.0 of 3, and it has the highest test accuracy on 9 of them.",
+        "Use 20-20: mean rank 1.0 of 3 by test accuracy over 9 data sets, best on all of them.",
     )
-    assert answer.points[0].startswith("Against 20, 20-20 is better on 9 of the data sets; the mean difference is +0.0")
-    assert answer.points[1:3] == (
-        "Over data sets 20-20 can be told from all 2 others.",
-        "That their ranks differ at all is more than chance (Friedman's test, p < 0.001).",
+    assert answer.points[0] == (
+        "It was chosen by validation accuracy (mean rank 1.0) and also ranks first on the test sets."
     )
-    assert answer.points[-1].endswith("is in its own report, with --filter 'data == \"set00\"'.")
+    assert answer.points[1].startswith("Compared with 20, 20-20 is better on 9 of the data sets (mean difference +0.0")
+    assert answer.points[2:4] == (
+        "Over these data sets 20-20 differs significantly from all 2 others.",
+        "Overall, the ranks of the configurations differ significantly (Friedman's test, p < 0.001).",
+    )
+    assert answer.points[-1].endswith("is in the report with --filter 'data == \"set00\"'.")
 
 
 def test_what_would_compare_the_data_is_left_out(clear):
@@ -48,7 +50,7 @@ def test_what_would_compare_the_data_is_left_out(clear):
         *("answer", "question", "data_sets", "pictures", "origin", "methods")
     ]
     question = findings(clear).section("question")
-    assert question.sentences[0] == "81 runs, of 3 configurations on 9 data sets."
+    assert question.sentences[0] == "81 runs of 3 configurations on 9 data sets."
     assert question.tables[0].frame["setting"].tolist() == ["hidden_layer_sizes"]
 
 
@@ -62,13 +64,13 @@ def test_the_report_of_one_data_set_is_as_before(clear):
 def test_two_data_sets_are_said_to_be_too_few():
     study = study_on(2, {"20-20": 0.96, "20": 0.93, "8": 0.90})
     assert section_data_sets.list_rivals_over_data_sets(study) == [
-        "2 data sets are too few to tell any two of 3 configurations apart: even if one were better on every one of "
-        "them, p, corrected for all 3 pairs, would be 1. It takes 7 or more."
+        "2 data sets are too few for any two of 3 configurations to differ significantly: even if one were better on "
+        "all of them, p (adjusted for 3 pairs) would be 1. At least 7 are needed."
     ]
     pair = study_on(5, {"20-20": 0.96, "8": 0.90})
     assert section_data_sets.list_rivals_over_data_sets(pair) == [
-        "5 data sets are too few to tell the two apart: even if one were better on every one of them, p would be "
-        "0.062. It takes 6 or more."
+        "5 data sets are too few for the two to differ significantly: even if one were better on all of them, p would "
+        "be 0.062. At least 6 are needed."
     ]
 
 
@@ -77,16 +79,16 @@ def test_another_choice_of_validation_is_told_first():
     is_small = (study.runs["hidden_layer_sizes"] == "8").to_numpy()
     study.runs["best_val_accuracy"] = np.where(is_small, 0.99, study.runs["test_accuracy"].astype(float))
     assert section_data_sets.name_best_over_data_sets(study) == [
-        "Chosen by validation accuracy over 9 data sets: 8 (mean rank 1.0 of 2); on the test sets its mean rank is "
-        "2.0, and it has the highest test accuracy on none of them. There 20-20 is first: mean rank 1.0 of 2."
+        "Use 8: mean rank 2.0 of 2 by test accuracy over 9 data sets, best on none of them.",
+        "It was chosen by validation accuracy (mean rank 1.0). On the test sets 20-20 ranks first (mean rank 1.0).",
     ]
-    assert section_data_sets.describe_runner_up(study)[0].startswith("Against 20-20, 8 is worse on 9 of the data sets")
+    assert section_data_sets.describe_runner_up(study)[0].startswith("Compared with 20-20, 8 is worse on 9 of the")
 
 
 def test_without_validation_the_test_sets_rank(clear):
     study = study_on(9, {"20-20": 0.96, "8": 0.90}, validation=None)
     assert section_data_sets.name_best_over_data_sets(study) == [
-        "Over 9 data sets 20-20 is first: mean rank 1.0 of 2, and it has the highest test accuracy on 9 of them."
+        "20-20 ranks first: mean rank 1.0 of 2 by test accuracy over 9 data sets, best on all of them."
     ]
     assert "chosen by validation" not in {column.heading for column in data_sets_table(study).columns}
     assert "chosen by validation" in {column.heading for column in data_sets_table(clear).columns}
@@ -98,13 +100,15 @@ def test_those_that_share_the_first_place_are_named_together():
         *runs_of({"8": [0.8], "20": [0.9], "20-20": [0.7]}, validation=None, settings={"data": "iris"}),
     ]
     (said,) = section_data_sets.name_best_over_data_sets(Study(runs=frame(runs)))
-    assert said in {f"Over 2 data sets {pair} are first: mean rank 1.5 of 3." for pair in ("8 and 20", "20 and 8")}
+    assert said in {
+        f"{pair} rank first: mean rank 1.5 of 3 by test accuracy over 2 data sets." for pair in ("8 and 20", "20 and 8")
+    }
     validated = [
         *runs_of({"8": [0.9], "20": [0.8]}, settings={"data": "digits"}),
         *runs_of({"8": [0.8], "20": [0.9]}, settings={"data": "iris"}),
     ]
-    (said,) = section_data_sets.name_best_over_data_sets(Study(runs=frame(validated)))
-    assert "on the test sets it is first, too, together with " in said
+    _, said = section_data_sets.name_best_over_data_sets(Study(runs=frame(validated)))
+    assert " also ranks first on the test sets, together with " in said
 
 
 def data_sets_table(study):
@@ -116,10 +120,11 @@ def test_equal_configurations_cannot_be_told_apart():
     study = study_on(9, {"20-20": 0.93, "20": 0.93, "8": 0.93}, size=0.01)
     chosen = study.data_sets_by_validation.labels[0]
     assert section_data_sets.list_rivals_over_data_sets(study) == [
-        f"Over data sets {chosen} cannot be told from any of the 2 others."
+        f"Over these data sets {chosen} does not differ significantly from any of the 2 others."
     ]
-    assert section_data_sets.describe_friedman(study)[0].startswith("That their ranks differ at all may be chance")
-    assert any("not told apart" in point.lower() for point in findings(study).section("data_sets").points)
+    (said,) = section_data_sets.describe_friedman(study)
+    assert said.startswith("Overall, the ranks of the configurations do not differ")
+    assert any("significant differences" in point for point in findings(study).section("data_sets").points)
 
 
 def test_each_data_set_has_its_row(clear):
@@ -134,15 +139,15 @@ def test_configurations_that_nothing_compares_are_told():
     disjoint = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"20": [0.99, 0.98]}, settings={"data": "iris"})]
     answer = findings(Study(runs=frame(disjoint))).section("answer")
     assert answer.sentences == (
-        "Each of 2 data sets (digits and iris) has one configuration: there is nothing to compare over them.",
+        "Each of 2 data sets (digits and iris) has only one configuration, so there is nothing to compare.",
     )
     more = [*disjoint, *runs_of({"64-64": [0.9]})]
     assert findings(Study(runs=frame(more))).section("answer").sentences == (
-        "No two configurations have a result on all 2 data sets (digits and iris): none is the best over them.",
+        "No two configurations have a result on all 2 data sets (digits and iris), so none can be called the best.",
     )
     lost = [*runs_of({"8": [None], "20": [None]}), *runs_of({"8": [None], "20": [None]}, settings={"data": "iris"})]
     assert findings(Study(runs=frame(lost))).section("answer").sentences == (
-        "No run finished with a test accuracy: there is no answer yet.",
+        "No run finished with a test accuracy, so there is no answer yet.",
     )
 
 
@@ -159,4 +164,6 @@ def test_a_failed_run_counts_as_guessing_on_its_own_data():
     runs = frame([*runs_of({"8": [0.9, None]}), *runs_of({"8": [0.9, 0.8]}, settings={"data": "iris"})])
     runs["chance_accuracy"] = [0.1, 0.1, 0.33, 0.33]
     (said,) = describe_unfinished(Study(runs=runs))
-    assert said == "1 of 4 runs did not finish (1 diverged); each counts as guessing (0.100) in means, order and tests."
+    assert said == (
+        "1 of 4 runs did not finish (1 diverged); each counts as guessing (accuracy 0.100) in means, ranking and tests."
+    )

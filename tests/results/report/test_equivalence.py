@@ -16,8 +16,8 @@ def study_of_three(study_of, **options):
 def test_what_is_equal_enough_by_itself_is_named(study_of):
     """With all others at once 20 may be 0.0113 worse; by itself, P(t₁₈ < -1.99) = 0.03 that it is more than 0.01."""
     assert describe_equivalence(study_of_three(study_of)) == [
-        "Unsettled with all compared at once, but by itself within 0.01 of 20-20 with a probability of at least 95 %: "
-        "20."
+        "With at least 95 % probability, 20 is within 0.01 of 20-20; these probabilities hold one at a time, not for "
+        "all at once."
     ]
     assert describe_equivalence(study_of_three(study_of, rope=0.005)) == []
     assert describe_equivalence(study_of_three(study_of, confidence=0.99)) == []

@@ -26,7 +26,7 @@ def test_the_best_value_of_each_setting_is_told():
     (said,) = describe_marginal_means(study_of_two())
     assert said == (
         "On average over the other settings, 20 beats 8 by 0.050 (95 % interval 0.048 to 0.052); tanh beats relu by "
-        "0.020 (0.017 to 0.023) and cannot be told from gelu."
+        "0.020 (0.017 to 0.023) but does not differ significantly from gelu."
     )
 
 
@@ -36,7 +36,7 @@ def test_what_makes_no_difference_is_told():
         *runs_of({"8": spread(0.90, turn=2), "20": spread(0.95, turn=3)}, settings={"activation": "relu"}),
     ]
     (said,) = describe_marginal_means(Study(runs=frame(runs), confidence=0.9))
-    assert said.endswith("0.052); no other value of activation can be told from the best one.")
+    assert said.endswith("0.052); no value of activation differs significantly from the best one.")
     assert "90 % interval" in said
 
 
@@ -48,9 +48,9 @@ def test_settings_that_depend_on_each_other_are_told():
     ]
     (said,) = describe_marginal_means(Study(runs=frame(runs)))
     assert said == (
-        "On average over the other settings, no other value of hidden_layer_sizes or activation can be told from the "
-        "best one. But hidden_layer_sizes \N{MULTIPLICATION SIGN} activation explains 98 % of the variance: which is "
-        "best of one depends on the other."
+        "On average over the other settings, no value of hidden_layer_sizes or activation differs significantly from "
+        "the best one. But the interaction hidden_layer_sizes \N{MULTIPLICATION SIGN} activation explains 98 % of the "
+        "variance: which value of one setting is best depends on the other."
     )
 
 

@@ -66,7 +66,7 @@ def test_the_overview_comes_first(study_of):
     found = findings(study_of({"20-20": spread(0.964), "8": spread(0.8, turn=1)}, origin=Origin(experiment="sizes")))
     lines = list(filter(None, markdown(found, {"seeds": "seeds.svg"}).splitlines()))
     assert lines[0] == "# Which layer sizes work best on digits?"
-    assert lines[1].startswith("**Chosen by validation accuracy: 20-20, test accuracy 0.964")
+    assert lines[1].startswith("**Use 20-20 (2 layers of 20 units): test accuracy 0.964")
     assert lines[2].endswith("(seeds.svg)")
     assert lines[3] == "- 20 runs: 2 configurations \N{MULTIPLICATION SIGN} 10 seeds"
     assert lines[4] == "- 1 of 2: may be the best: 1 as good and 1 clearly worse"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnsweep.results.frame import frame
+from nnsweep.results.frame import frame, rows
 from nnsweep.results.report import section_variance
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.examples import estimate_accuracies
@@ -29,26 +29,28 @@ def tested():
     return Study(runs=frame(records), correct=correct)
 
 
-def test_the_answer_says_how_sure_the_best_is_for_others(tested):
-    (said,) = section_variance.describe_reach(tested)
+def test_the_table_says_how_sure_each_is_for_others(tested):
+    (shown,) = section_variance.Variance().build(tested).tables
     best = estimate_accuracies(tested.runs, tested.correct).iloc[0]
-    assert said.startswith(f"The mean accuracy of {best['label']} is {best['accuracy']:.3f} ")
-    assert f" for other seeds on these 100 test examples, and {best['accuracy']:.3f} (" in said
-    assert f"{best['low']:.3f} to {best['high']:.3f}" in said
+    label, seeds, both = (column.text(dict(shown.frame.iloc[0])) for column in shown.columns)
+    assert (label, shown.columns[1].heading) == (best["label"], "other seeds")
+    assert seeds == f"{best['accuracy']:.3f} ({best['low_seeds']:.3f} to {best['high_seeds']:.3f})"
+    assert both == f"{best['accuracy']:.3f} ({best['low']:.3f} to {best['high']:.3f})"
     assert best["low"] < best["low_seeds"] < best["accuracy"] < best["high_seeds"] < best["high"]
+    assert section_variance.describe_reach(tested) == []
 
 
 def test_one_network_is_sure_for_its_test_examples_only(tested):
     one = Study(runs=tested.runs[tested.runs["seed"] == 0], correct=tested.correct)
     (said,) = section_variance.describe_reach(one)
-    assert said.startswith("On another 100 test examples, this one network would reach 0.9")
+    assert said.startswith("On other test examples, the accuracy of this network would be between 0.8")
     (shown,) = section_variance.Variance().build(one).tables
     assert [column.heading for column in shown.columns] == ["configuration", "other test examples"]
 
 
 def test_seeds_without_examples_leave_nothing_to_say(study_of):
     study = study_of({"20-20": [0.9, 0.92], "8": [0.8, 0.83]})
-    assert section_variance.describe_reach(study) == section_variance.describe_components(study) == []
+    assert section_variance.describe_reach(study) == []
     assert section_variance.Variance().build(study) is None
 
 
@@ -62,13 +64,11 @@ def test_folds_and_seeds_have_shares_of_the_variance():
     ]
     study = Study(runs=frame(records))
     # of folds 0.05 squared, and of seeds 0.01 squared / 2
-    assert section_variance.describe_components(study) == [
-        "Of the variance between the runs of one configuration, the fold makes 98 % and the seed 2 %."
-    ]
     (shown,) = section_variance.Variance().build(study).tables
+    assert [shown.columns[-1].text(row) for row in rows(shown.frame)] == ["98 %", "2 %", "0 %"]
     assert shown.frame["std"].tolist() == pytest.approx([0.05, 0.01 / np.sqrt(2), 0], abs=1e-9)
     alike = Study(runs=study.runs.assign(test_accuracy=0.9))
-    assert section_variance.describe_components(alike) == []
+    assert section_variance.Variance().build(alike) is None
 
 
 def test_examples_that_all_get_right_have_the_binomial_interval():

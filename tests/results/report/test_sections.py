@@ -90,7 +90,9 @@ def test_no_two_sections_have_one_place():
 def test_one_run_has_no_tables_of_comparison(study_of):
     found = findings(study_of({"8": [0.9]}))
     assert [section.name for section in found.sections if section.tables] == ["selection"]
-    assert found.section("answer").sentences == ("The only configuration reached a test accuracy of 0.9000, one seed.",)
+    assert found.section("answer").sentences == (
+        "The only configuration reached a test accuracy of 0.9000 (one seed).",
+    )
 
 
 def test_a_table_without_a_store_is_reported_too(full):
@@ -99,7 +101,9 @@ def test_a_table_without_a_store_is_reported_too(full):
     assert (
         sections["answer"]
         .sentences[0]
-        .startswith("20-20 learning_rate=0.1 has the highest test accuracy, 0.964 (0.949 to 0.975; 95 %")
+        .startswith(
+            "20-20 learning_rate=0.1 (2 layers of 20 units) has the highest test accuracy: 0.964 (95 % interval 0.949"
+        )
     )
     assert {"configurations", "comparison", "effects"} <= set(sections)
 
@@ -122,11 +126,24 @@ def test_the_title_is_the_question(full):
 def test_the_question_says_what_varied_and_how_often(full):
     question = findings(full).section("question")
     assert question.sentences == (
-        "24 runs of the experiment sizes, of 6 configurations.",
-        "The data: digits.",
-        "4 seeds (0 to 3).",
+        "24 runs of 6 configurations in the experiment sizes.",
+        "Data: digits.",
+        "Repeats: 4 seeds (0 to 3).",
     )
     assert table(full, "question", "varied")["values"].tolist() == ["8, 20-20", "0.01, 0.1, 1"]
+
+
+def test_depth_and_width_stand_for_a_grid_of_layer_sizes(study_of):
+    sizes = {"8": (1, 8), "20": (1, 20), "8-8": (2, 8), "20-20": (2, 20)}
+
+    def varied(labels) -> list[list[str]]:
+        study = study_of({label: spread(0.9, 3) for label in labels})
+        extents = [sizes[label] for label in study.runs["hidden_layer_sizes"]]
+        runs = study.runs.assign(depth=[depth for depth, _ in extents], width=[width for _, width in extents])
+        return table(Study(runs=runs), "question", "varied").to_numpy().tolist()
+
+    assert varied(sizes) == [["depth", "1, 2"], ["width", "8, 20"]]
+    assert varied(["8", "20-20"])[0] == ["hidden_layer_sizes", "8, 20-20"]
 
 
 def test_configuration_table_marks_the_choice_and_has_verdicts(study_of):
@@ -156,13 +173,13 @@ def test_the_comparison_says_in_words_how_good_each_is(study_of):
 
 def test_the_fair_comparison_sets_each_at_its_best_rate(full):
     cells = table(full, "fair")
-    assert cells["compared"].tolist() == ["20-20", "8"]
+    assert cells["configuration"].tolist() == ["20-20", "8"]
     assert cells["own best setting"].tolist() == ["learning_rate=0.1", "learning_rate=0.1"]
 
 
 def test_costs_mark_what_nothing_cheaper_reaches(full):
     cells = table(full, "cost")
-    assert cells.set_index("configuration")["worth its cost"].to_dict() == {
+    assert cells.set_index("configuration")["Pareto front"].to_dict() == {
         "20-20 learning_rate=0.1": "yes",
         "8 learning_rate=0.1 (3 of 4 seeds finished)": "yes",
         "20-20 learning_rate=0.01": "",
@@ -192,7 +209,7 @@ def test_the_share_that_succeeds_has_an_interval(full):
 def test_a_reader_is_told_how_to_have_it_again(full):
     origin = findings(full).section("origin")
     assert origin.commands == ("nnsweep report sizes",)
-    assert origin.points == ("Data: 0123abcd.", "The same in all runs: data=digits.")
+    assert origin.points == ("Data: 0123abcd.", "Fixed settings: data=digits.")
 
 
 def test_the_methods_name_the_tests_that_were_used(study_of):
@@ -233,10 +250,10 @@ def methods_of(runs: pd.DataFrame) -> str:
 
 def test_the_methods_say_what_the_test_set_is():
     runs = frame(runs_of({"20-20": spread(0.96, 4), "8": spread(0.9, 4, turn=1)}))
-    assert "on this test set and no other" in methods_of(runs)
+    assert "on this test set, not on other test sets" in methods_of(runs)
     in_step = runs.assign(**{"data.split_seed": runs["seed"]})
-    assert "test examples differ, too" in methods_of(in_step)
-    assert "no other" not in methods_of(in_step)
+    assert "whose test examples differ, too" in methods_of(in_step)
+    assert "on this test set" not in methods_of(in_step)
     assert "averaged first" not in methods_of(in_step)
     crossed = pd.concat([in_step, in_step.assign(seed=in_step["seed"] + 4)], ignore_index=True)
     crossed["run_id"] = [str(row) for row in range(len(crossed))]
@@ -249,7 +266,7 @@ def test_one_report_ranks_in_one_way(full):
     configurations = table(study, "configurations")
     fair = table(study, "fair")
     assert configurations["configuration"].tolist()[0] == "20-20 learning_rate=0.1"
-    assert fair["compared"].tolist() == ["20-20", "8"]
+    assert fair["configuration"].tolist() == ["20-20", "8"]
     assert fair["seeds"].tolist() == ["4", "3 of 4"]
     means = configurations.set_index("configuration")["test accuracy"]
     assert fair["test accuracy"].tolist()[1] == means["8 learning_rate=0.1"]
@@ -268,14 +285,14 @@ def test_epochs_say_how_soon_the_ranking_was_the_last(study_of):
     study = Study(runs=frame(runs), histories=curves | late)
     section = findings(study).section("epochs")
     assert section.sentences == (
-        "After 50 of 100 epochs another configuration led than at the end.",
-        "Two halves of the seeds agree on the last ranking with τ = 1.00.",
+        "After 50 of 100 epochs the final winner was not yet ahead.",
+        "The final rankings by two halves of the seeds agree with τ = 1.00.",
     )
-    assert table(study, "epochs", "rankings")["best then"].tolist() == ["20", "20", "20"]
-    assert table(study, "epochs", "rankings")["below the best at the end"].tolist() == ["0.0500", "0.0500", "0.0500"]
+    assert table(study, "epochs", "rankings")["best so far"].tolist() == ["20", "20", "20"]
+    assert table(study, "epochs", "rankings")["its final gap to the best"].tolist() == ["0.0500", "0.0500", "0.0500"]
     steady = findings(replace(study, histories=curves)).section("epochs")
     said = steady.sentences[0]
-    assert said.startswith("After 10 of 100 epochs the same configuration led as at the end, and 100 % of all pairs")
+    assert said.startswith("After 10 of 100 epochs the final winner was already ahead, and 100 % of all pairs")
 
 
 def test_epochs_have_a_table_of_where_the_best_would_be(study_of):

@@ -234,7 +234,7 @@ def test_one_run_a_cell_leaves_no_residual_and_says_so():
         **dict.fromkeys(["a", "b", "a:b"], "no residual to test it against"),
         **{"residual": "no residual degrees of freedom", "total": ""},
     }
-    assert "every cell has one run" in found.attrs["notes"][-1]
+    assert "every combination was run once" in found.attrs["notes"][-1]
     assert column(found, "eta_squared")["a"] > 0
 
 
@@ -251,7 +251,7 @@ def test_confounded_terms_are_said_to_be():
     runs = pd.DataFrame(rows, columns=["a", "b", "c", "seed"]).assign(test_accuracy=np.linspace(0, 1, 8) ** 2)
     found = effects(runs)
     assert column(found, "df")["c"] == 0
-    assert column(found, "note")["c"] == "cannot be told from other terms"
+    assert column(found, "note")["c"] == "confounded with other terms"
 
 
 def test_runs_that_all_came_to_the_same_explain_nothing():
@@ -281,7 +281,7 @@ def test_what_says_the_same_is_left_out_and_told():
     runs = full((2, 2, 2, 2), 0)
     found = effects(runs.assign(copy=runs["a"] + 1))
     assert found.attrs["factors"] == ["a", "b", "c"]
-    assert "left out, saying the same as a: copy" in found.attrs["notes"]
+    assert "left out as equivalent to a: copy" in found.attrs["notes"]
 
 
 def test_a_single_configuration_has_only_its_seeds():

@@ -122,7 +122,7 @@ def test_what_lost_a_seed_is_not_best_where_guessing_is_unknown():
     runs.loc[0, "state"] = "diverged"
     found = compare(runs)
     assert found.loc[0, ["label", "reference_label", "n_finished", "n_ended"]].tolist() == ["a", "b", 2, 3]
-    assert found.attrs["notes"][-1] == "configurations with a failed run that counts as nothing come last"
+    assert found.attrs["notes"][-1] == "configurations with a failed run that has no value are ranked last"
 
 
 def test_failed_seeds_count_as_guessing():

@@ -52,7 +52,7 @@ def test_all_seeds_are_compared_together(runs, correct):
     assert (row["n_runs"], row["n_runs_reference"], row["n_examples"]) == (3, 3, 200)
     assert row["p_holm"] == pytest.approx(3 * row["p"])
     assert found["distinguishable"].tolist() == [False, True]
-    assert found.attrs["notes"] == ["p is corrected for 3 comparisons (Holm)"]
+    assert found.attrs["notes"] == ["p is adjusted for 3 comparisons (Holm)"]
 
 
 def test_for_other_seeds_too_a_difference_is_less_sure(runs, correct):

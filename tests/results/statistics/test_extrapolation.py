@@ -109,7 +109,7 @@ def test_a_schedule_that_has_come_down_is_not_gone_on_with():
     curve = 0.3 + 0.01 * EPOCHS
     cosine = history(curve, learning_rate=0.05 * (1 + np.cos(np.pi * EPOCHS / 61)))
     assert predict(cosine)["note"] == (
-        "its learning rate was at 0.00066 of its highest: more epochs mean another schedule"
+        "its learning rate had fallen to 0.00066 of its maximum: more epochs need another schedule"
     )
     assert predict(history(curve, learning_rate=0.1 / (1 + 0.05 * EPOCHS)))["note"] == ""
 

@@ -80,13 +80,13 @@ def test_the_notes_say_by_what_settings_were_chosen():
         frame([run("deep", 0.1, test=0.5), run("deep", 0.2, test=0.6), run("wide", 0.1, test=0.5)])
     )
     assert (unvalidated.selecting, unvalidated.table[RATE].tolist()) == ("test_accuracy", [0.2, 0.1])
-    assert "chosen by test_accuracy itself, which flatters them all" in unvalidated.notes[0]
+    assert "chosen by test_accuracy itself, which flatters all of them" in unvalidated.notes[0]
 
 
 def test_runs_without_validation_among_others_do_not_count():
     found = fair_comparison(frame([*GRID, run("wide", 0.01, test=1.0, seed=2)]))
     assert found.table["mean"].tolist() == fair_comparison(frame(GRID)).table["mean"].tolist()
-    assert found.notes[0].endswith("over seeds; runs without it do not count: 1")
+    assert found.notes[0].endswith("over seeds; not counted: 1 run without it")
 
 
 def test_a_setting_that_diverged_is_the_last_choice():

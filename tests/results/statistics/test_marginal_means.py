@@ -85,8 +85,8 @@ def test_no_level_is_averaged_over_easier_company():
     found = marginal_means(runs)
     assert of(found.levels, "d")["mean"].tolist() == pytest.approx([0.915, 0.815])
     assert found.notes == (
-        "d: 1 combination of the other settings not run at all its values and left out",
-        "w: 1 combination of the other settings not run at all its values and left out",
+        "d: averaged without 1 combination of the other settings not run with all of its values",
+        "w: averaged without 1 combination of the other settings not run with all of its values",
     )
 
 
@@ -96,7 +96,7 @@ def test_what_was_never_run_together_has_no_means():
     found = marginal_means(grid({1: {8: two, 16: two}, 2: {16: two, 32: two}, 3: {8: two, 32: two}}))
     assert not len(found.levels)
     assert not len(found.contrasts)
-    assert found.notes[0] == "d: 3 combinations of the other settings not run at all its values and left out"
+    assert found.notes[0] == "d: averaged without 3 combinations of the other settings not run with all of its values"
 
 
 def test_a_failed_run_counts_as_guessing():

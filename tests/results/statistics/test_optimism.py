@@ -65,11 +65,11 @@ def test_configurations_have_the_means():
 def test_the_sentence_has_the_mean_the_most_and_the_unknown():
     better = VALIDATED | {"max_test_accuracy": 0.96}
     assert describe_optimism(frame([run(0, **VALIDATED)])) == (
-        "the best test accuracy of all epochs is 0.0200 above that at the best validation epoch (1 run)"
+        "the highest test accuracy of all epochs is 0.0200 higher than at the best validation epoch (1 run)"
     )
     assert describe_optimism(frame([run(0, **VALIDATED), run(1, **better), run(2, **UNVALIDATED)])) == (
-        "the best test accuracy of all epochs is 0.0400 above that at the best validation epoch "
-        "(mean of 2 runs, 0.0600 at most); it cannot be known of 1 run without validation set"
+        "the highest test accuracy of all epochs is 0.0400 higher than at the best validation epoch "
+        "(mean of 2 runs, maximum 0.0600); unknown for 1 run without a validation set"
     )
 
 
