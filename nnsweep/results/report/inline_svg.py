@@ -29,6 +29,7 @@ _USED = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _MARK = re.compile(r'id="configuration-(\d+)-\d+"')
 _UNWANTED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 _PATH = re.compile(r' d="[^"]*"')
+_TAG = re.compile(r"<[^>]*>")
 _FURTHER_DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
 """Beyond hundredths of a point, which no screen shows."""
 _STYLE = re.compile(r'style="[^"]*"')
@@ -57,7 +58,7 @@ def inline_svg(figure: Figure, name: str, caption: str) -> str:
     buffer = io.BytesIO()
     write_figure(figure, buffer, "svg")
     drawn = _UNWANTED.sub("", buffer.getvalue().decode()).strip().replace("*{stroke", ".picture svg *{stroke")
-    drawn = _FURTHER_DIGITS.sub("", drawn)
+    drawn = _TAG.sub(lambda match: _FURTHER_DIGITS.sub("", match[0]), drawn)  # the letters between tags keep theirs
     drawn = _PATH.sub(lambda match: match[0].replace(" \n", ""), drawn)
     drawn = _MARK.sub(r'class="mark" data-configuration="\1"', drawn)
     used = {*_USED.findall(drawn)}
