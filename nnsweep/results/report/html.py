@@ -13,7 +13,7 @@ from importlib import resources
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Picture, Row, SectionContent, Table
 from nnsweep.results.report.explorer import explore
-from nnsweep.results.report.inline_svg import define_colours, inline_svg
+from nnsweep.results.report.inline_svg import inline_svg, share_styles
 from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Html
 
@@ -29,12 +29,7 @@ PAGE = """<!DOCTYPE html>
 {style}</style>
 </head>
 <body>
-{overview}
-<main>
-<section id="curves" hidden></section>
-<div id="controls"></div>
-{sections}
-</main>
+{body}
 {data}<script>{script}</script>
 </body>
 </html>
@@ -44,6 +39,8 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
     "base-uri 'none'; form-action 'none'"
 )
+MOST_NARROW = 150_000
+"""Characters of a picture beyond which it is not drawn a second time, so that the page stays small."""
 LONG = 20
 """Characters beyond which a cell is given room."""
 
@@ -65,19 +62,25 @@ def html(findings: Findings) -> str:
     style, *scripts = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "curves.js"))
     script = "\n".join(scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    places = {label: place for place, label in enumerate(findings.labels)}
-    overview = "\n".join(_overview(findings))
-    sections = "\n".join(line for section in findings.further_sections for line in _section(section, places))
+    body, sheet = share_styles("\n".join(_body(findings)))
     explorer = explore(findings.study) if findings.study else None
     return PAGE.format(
         policy=POLICY.format(digest=digest),
         title=Html.escape(findings.title),
-        style=style + define_colours([overview, sections]),
-        overview=overview,
-        sections=sections,
+        style=style + sheet,
+        body=body,
         data=DATA.format(explorer.json()) if explorer else "",
         script=script,
     )
+
+
+def _body(findings: Findings) -> Iterator[str]:
+    places = {label: place for place, label in enumerate(findings.labels)}
+    yield from _overview(findings)
+    yield '<main>\n<section id="curves" hidden></section>\n<div id="controls"></div>'
+    for section in findings.further_sections:
+        yield from _section(section, places)
+    yield "</main>"
 
 
 def _overview(findings: Findings) -> Iterator[str]:
@@ -90,7 +93,7 @@ def _overview(findings: Findings) -> Iterator[str]:
     if overview := findings.overview:
         yield f'<p class="answer">{Html.escape(overview.answer)}</p></div>'
         if overview.picture:
-            yield from _picture(overview.picture)
+            yield from _picture(overview.picture, most_narrow=math.inf)
         numbers = (
             f"<div><dt>{Html.escape(number.meaning)}</dt><dd>{Html.escape(number.value)}</dd></div>"
             for number in overview.key_numbers
@@ -108,14 +111,14 @@ def _overview(findings: Findings) -> Iterator[str]:
     yield f"<details><summary>Sections</summary><ul>{links}</ul></details></nav>"
 
 
-def _picture(picture: Picture) -> Iterator[str]:
+def _picture(picture: Picture, *, most_narrow: float = MOST_NARROW) -> Iterator[str]:
     """Write a picture with its caption; of one that is drawn twice, the screen's width chooses."""
-    yield '<figure class="picture">'
     drawn = inline_svg(picture.figure, picture.name, picture.caption)
-    yield f"<div{_class('wide' * bool(picture.narrow))}>{drawn}</div>"
-    if picture.narrow:
-        narrow = inline_svg(picture.narrow, f"{picture.name}-narrow", picture.caption)
-        yield f'<div class="narrow">{narrow}</div>'
+    narrow = inline_svg(picture.narrow, f"{picture.name}-narrow", picture.caption) if picture.narrow else ""
+    if not 0 < len(narrow) < most_narrow:
+        yield f'<figure class="picture">{drawn}'
+    else:
+        yield f'<figure class="picture"><div class="wide">{drawn}</div><div class="narrow">{narrow}</div>'
     yield f"<figcaption>{Html.escape(picture.caption)}</figcaption></figure>"
 
 

@@ -6,7 +6,6 @@ which has two values for each of them.
 
 import io
 import re
-from collections.abc import Iterable
 
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -21,18 +20,26 @@ GROUND, INK = "#18181a", "#e8e8ea"
 LEAST_CONTRAST = 3.0
 """Of what is drawn, to the ground: W3C, Web content accessibility guidelines 2.1, 2018, criterion 1.4.11."""
 PALETTE = {f"fill: {colour.lower()}" for colour in (*COLOURS, GREY, "#ffffff")}
-ON_DARK = {"#154fc6": "#9db8ff", "#682415": "#e3b7a6", "#b43f00": "#e0662a"}
-"""The colours of configurations that are too dark for a dark page, and what stands for them there."""
+ON_DARK = dict(
+    zip(
+        (colour.lower() for colour in COLOURS),
+        ("#b3bdff", "#cd4207", "#048f58", "#ffb902", INK, "#3f72d9", "#f3ce8b", "#9a5590"),
+        strict=True,
+    )
+)
+"""What stands for the colours of configurations on a dark page: as far apart there, with deuteranopia, too."""
 _ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(url\(#|href="#)')
 _USED = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _MARK = re.compile(r'id="configuration-(\d+)-\d+"')
 _UNWANTED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
-_PATH = re.compile(r' d="[^"]*"')
-_TAG = re.compile(r"<[^>]*>")
-_FURTHER_DIGITS = re.compile(r"(?<=\d\.\d\d)\d+")
-"""Beyond hundredths of a point, which no screen shows."""
-_STYLE = re.compile(r'style="[^"]*"')
+_TEXT = re.compile(r">[^<]+<")
+_ESCAPED = {ord('"'): "&quot;", ord("#"): "&#35;"}
+"""So that nobody's text looks like an attribute."""
+_GEOMETRY = re.compile(r' (?:d|x|y|transform)="[^"]*"')
+_FURTHER_DIGITS = re.compile(r"(?<=\d\d\.\d)\d+|(?<=\d\.\d\d)\d+")
+"""Beyond a tenth of a point in a place, and a hundredth in a small shape, which no screen shows."""
+_STYLE = re.compile(r' style="([^"]*)"')
 _COLOUR = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 _EDGED = re.compile(r"fill: #[0-9a-f]{6}; stroke: #ffffff")
 _VARIABLE = re.compile(r"var\(--x([0-9a-f]{6})\)")
@@ -53,13 +60,13 @@ def inline_svg(figure: Figure, name: str, caption: str) -> str:
     Returns
     -------
     str
-        The element; its colours are variables that `define_colours` defines.
+        The element; its colours are variables, which `share_styles` defines.
     """
     buffer = io.BytesIO()
     write_figure(figure, buffer, "svg")
     drawn = _UNWANTED.sub("", buffer.getvalue().decode()).strip().replace("*{stroke", ".picture svg *{stroke")
-    drawn = _TAG.sub(lambda match: _FURTHER_DIGITS.sub("", match[0]), drawn)  # the letters between tags keep theirs
-    drawn = _PATH.sub(lambda match: match[0].replace(" \n", ""), drawn)
+    drawn = _TEXT.sub(lambda match: match[0].translate(_ESCAPED), drawn)
+    drawn = _GEOMETRY.sub(lambda match: _FURTHER_DIGITS.sub("", match[0].replace(" \n", "")), drawn)
     drawn = _MARK.sub(r'class="mark" data-configuration="\1"', drawn)
     used = {*_USED.findall(drawn)}
     drawn = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", drawn)
@@ -71,19 +78,35 @@ def inline_svg(figure: Figure, name: str, caption: str) -> str:
     return f"{head.replace('<svg ', labelled, 1)}>{title}{rest}"
 
 
-def define_colours(drawn: Iterable[str]) -> str:
-    """Define the colours of pictures, as a style sheet: as they were drawn, and on a dark screen."""
-    names = sorted({name for picture in drawn for name in _VARIABLE.findall(picture)})
+def share_styles(body: str) -> tuple[str, str]:
+    """Put the styles of the pictures in a page into one sheet, with the colours of a light and of a dark screen.
+
+    Parameters
+    ----------
+    body : str
+        The page, with what `inline_svg` drew; nothing else in it has a style.
+
+    Returns
+    -------
+    body : str
+        The page, with a class in place of each style.
+    sheet : str
+        The classes, which are far fewer than what has them.
+    """
+    styles = {style: f"s{place}" for place, style in enumerate(dict.fromkeys(_STYLE.findall(body)))}
+    names = sorted({name for style in styles for name in _VARIABLE.findall(style)} | {"000000"})
     light = " ".join(f"--x{name}: #{name};" for name in names)
     dark = " ".join(f"--x{name}: {turn_dark(f'#{name}')};" for name in names)
-    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+    sheet = [f":root {{ {light} }}", f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"]
+    sheet += [f".{name} {{ {style} }}" for style, name in styles.items()]
+    return _STYLE.sub(lambda match: f' class="{styles[match[1]]}"', body), "\n".join(sheet) + "\n"
 
 
 def turn_dark(colour: str) -> str:
     """Give what stands for a colour on a dark page.
 
-    Black, white and the greys between them are turned about: ink is light there, and the ground dark. Other colours
-    stay, unless they would not stand out.
+    Black, white and the greys between them are turned about: ink is light there, and the ground dark. Configurations
+    have other colours, and whatever else would not stand out is lighter.
 
     Parameters
     ----------
@@ -97,8 +120,8 @@ def turn_dark(colour: str) -> str:
 
     Examples
     --------
-    >>> turn_dark("#000000"), turn_dark("#ffffff"), turn_dark("#ef9201")
-    ('#e8e8ea', '#18181a', '#ef9201')
+    >>> turn_dark("#000000"), turn_dark("#ffffff"), turn_dark("#ff0000")
+    ('#e8e8ea', '#18181a', '#ff0000')
     """
     red, green, blue = to_rgb(colour)
     if red == green == blue:

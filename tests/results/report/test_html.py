@@ -4,17 +4,22 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from itertools import combinations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import blank
+from nnsweep.results.plots.style import contrast, tag
 from nnsweep.results.report.content import Column, Picture, SectionContent, Table
 from nnsweep.results.report.html import html
-from nnsweep.results.report.inline_svg import inline_svg
+from nnsweep.results.report.inline_svg import GROUND, LEAST_CONTRAST, inline_svg, turn_dark
 from nnsweep.results.report.report import Findings, findings
 
 from ..conftest import PAYLOADS
+from ..plots.test_style import seen
 
 LOADING = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "background"}
 
@@ -122,3 +127,46 @@ def test_numbers_are_sorted_by_all_their_digits(study_of):
 def test_headings_descend_one_by_one(page):
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels == [1, 2]
+
+
+def test_letters_and_numbers_in_a_picture_stay_as_they_are():
+    figure = blank(3, 2)
+    text = '0.00012345 style="fill: #ff0000" id="a" url(#b) x="0.00012345"'
+    figure.subplots().set_title(text, parse_math=False)
+    assert text in Page(inline_svg(figure, "one", "A title.")).texts
+
+
+def test_a_picture_is_light_or_dark_as_its_page_is():
+    text = html(hostile())
+    assert "stroke: #000000" not in text
+    assert re.search(r":root \{ --x000000: #000000;.* --xffffff: #ffffff; \}\n@media screen", text)
+    assert re.search(r"dark\) \{ :root \{ --x000000: #e8e8ea;.* --xffffff: #18181a;", text)
+
+
+def test_colours_stand_out_on_a_dark_page_and_stay_apart():
+    dark = [turn_dark(colour.lower()) for colour in COLOURS]
+    assert min(contrast(colour, GROUND) for colour in dark) >= LEAST_CONTRAST
+    for eyes in (0, 1):  # with and without deuteranopia
+        colours = [seen(colour)[eyes] for colour in dark]
+        assert min(np.linalg.norm(one - other) for one, other in combinations(colours, 2)) > 30
+
+
+def test_what_shows_a_configuration_has_its_place():
+    figure = blank(3, 2)
+    (line,) = figure.subplots().plot([0, 1])
+    tag(line, 3)
+    assert '<g class="mark" data-configuration="3">' in inline_svg(figure, "one", "A line.")
+    frame = pd.DataFrame({"label": ["b", "c", "a"]})
+    table = Table(name="table", caption="", frame=frame, columns=(Column("configuration", "label"),))
+    section = SectionContent(name="section", heading="Heading", tables=(table,))
+    text = html(Findings(title="x", sections=(section,), labels=("a", "b")))
+    assert re.findall(r"<tr([^>]*)><th scope=\"row\">(.)", text) == [
+        (' data-configuration="1"', "b"),
+        ("", "c"),
+        (' data-configuration="0"', "a"),
+    ]
+
+
+def test_the_explorer_s_data_cannot_end_their_element():
+    text = html(Findings(title="x", explorer='{"label": "</script><b>"}'))
+    assert '<script type="application/json" id="study">{"label": "\\u003c/script>\\u003cb>"}</script>' in text
