@@ -1,6 +1,9 @@
 """The report as a reader sees it: in a real browser, at the widths of a desk and of a phone."""
 
+import base64
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +22,10 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars"
 )
-WIDTHS = [1280, 360]
+WIDTHS = [1400, 390]
+HEIGHTS = {1400: 900, 390: 844}
+AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"))
+"""The checker of accessibility, which npm installs; its environment variable names another place."""
 at_a_desk = pytest.mark.parametrize("opened", WIDTHS[:1], indirect=True)
 
 pytestmark = pytest.mark.skipif(
@@ -99,8 +105,8 @@ def page(request, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=WIDTHS)
 def opened(request, browser, page) -> Callable:
-    size = {"width": request.param, "height": 900, "deviceScaleFactor": 1, "mobile": request.param < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    size = {"width": request.param, "height": HEIGHTS[request.param], "deviceScaleFactor": 1}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"mobile": request.param < 500})
     browser.get_log("browser"), browser.get_log("performance")
     browser.get(page.as_uri())
     return browser
@@ -114,14 +120,94 @@ def test_page_loads_nothing_logs_nothing_and_fits_its_window(opened, page):
     assert opened.title == "Which depth & width? <script>alert(1)</script>"
 
 
+def measure(browser, selector: str) -> dict[str, float]:
+    """Give where an element is in the window."""
+    return browser.execute_script(
+        "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector
+    )
+
+
+def emulate_scheme(browser, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+@pytest.fixture
+def dark(opened) -> Iterator:
+    emulate_scheme(opened, "dark")
+    yield opened
+    emulate_scheme(opened, "light")
+
+
 def test_the_answer_is_there_to_be_read(opened):
     said = opened.find_element("css selector", "#overview .answer").text
     assert "test accuracy" in said
-    box = opened.execute_script(
-        "const box = document.querySelector('#overview .answer').getBoundingClientRect(); return [box.left, box.right]"
+    box = measure(opened, "#overview .answer")
+    assert box["left"] >= 0
+    assert box["right"] <= opened.execute_script("return window.innerWidth")
+
+
+def test_the_first_screen_has_question_answer_picture_numbers_and_next_step(opened):
+    size = opened.execute_script("return [innerWidth, innerHeight]")
+    assert measure(opened, "h1")["top"] >= 0
+    if size[0] == WIDTHS[0]:
+        parts = ("h1", ".answer", "#overview figure", ".numbers", ".next pre")
+        assert max(measure(opened, part)["bottom"] for part in parts) <= size[1]
+    else:
+        assert measure(opened, ".answer")["bottom"] <= size[1] / 2
+        assert measure(opened, "#overview figure")["top"] <= size[1] / 2
+
+
+def test_no_picture_is_wider_than_the_screen(opened):
+    widths = [svg.size["width"] for svg in opened.find_elements("css selector", "figure svg[role=img]")]
+    assert 0 < max(widths) <= opened.execute_script("return innerWidth")
+
+
+def test_dark_pages_have_dark_pictures(dark):
+    read = "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
+    ground = dark.execute_script(read, "body", "background-color")
+    assert ground == "rgb(24, 24, 26)"
+    assert dark.execute_script(read, "figure svg > g path", "fill") == ground
+    assert dark.execute_script(read, "figure svg text", "fill") == "rgb(232, 232, 234)"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is absent: npm install --no-save axe-core, or AXE_CORE=PATH")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_core_finds_no_violation(opened, scheme):
+    emulate_scheme(opened, scheme)
+    opened.execute_script(AXE.read_text(encoding="utf-8"))
+    violations = opened.execute_async_script(
+        "axe.run().then(found => arguments[0](found.violations.map(one => "
+        "[one.id, one.help, one.nodes.map(node => node.html)])))"
     )
-    assert box[0] >= 0
-    assert box[1] <= opened.execute_script("return window.innerWidth")
+    emulate_scheme(opened, "light")
+    assert violations == []
+
+
+@at_a_desk
+def test_the_tab_key_leads_from_the_links_to_the_tables(opened):
+    reached = []
+    for _ in range(40):
+        opened.switch_to.active_element.send_keys("\ue004")
+        reached.append(opened.execute_script("return document.activeElement.closest('nav, section')?.tagName"))
+    kinds = [kind for place, kind in enumerate(reached) if kind and kind != (reached[place - 1] if place else None)]
+    assert kinds[:2] == ["NAV", "SECTION"]
+
+
+def test_a_printed_page_has_all_rows_and_no_links(dark, page, tmp_path):
+    if not shutil.which("pdftotext"):
+        pytest.skip("pdftotext is absent: apt-get install poppler-utils")
+    printed = dark.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
+    (tmp_path / "page.pdf").write_bytes(base64.b64decode(printed["data"]))
+    subprocess.run(["pdftotext", "-layout", "page.pdf"], cwd=tmp_path, check=True)
+    text = " ".join((tmp_path / "page.txt").read_text(encoding="utf-8").split())
+    names = dark.execute_script(
+        "return [...document.querySelectorAll('tbody th')].map(cell => cell.firstChild.textContent)"
+    )
+    assert names
+    assert {name for name in names if name not in text} == set()
+    assert "What to do next" in text
+    assert "Sections" not in text
 
 
 @at_a_desk
