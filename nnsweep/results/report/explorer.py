@@ -19,12 +19,13 @@ from nnsweep.results.grouping import group_runs
 from nnsweep.results.report.content import Row
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.intervals import bound_metric
-from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
+from nnsweep.results.statistics.summary import ACCURACY, correct_confidence, sort_best_first, summarize
 from nnsweep.results.wording import count, metric_text, short_name, value_text, whole, with_interval, write_digits
 
+PARAMETERS = "n_parameters"
 MEASURES = (
-    *("test_accuracy", "best_val_accuracy", "final_test_accuracy", "max_test_accuracy"),
-    *("final_train_cost", "duration_seconds", "n_parameters"),
+    *(ACCURACY, "best_val_accuracy", "final_test_accuracy", "max_test_accuracy"),
+    *("final_train_cost", "duration_seconds", PARAMETERS),
 )
 ACCURACIES = ("val_accuracy", "test_accuracy")
 CURVES = ("train_cost", *ACCURACIES)
@@ -104,7 +105,7 @@ class Explorer:
     curve_names : mapping
         ``{curve: its name for a reader}``.
     curves : tuple of ConfigurationCurves or None
-        The curves of the first configurations, as many as there is room for.
+        The curves of the first configurations, as many as there is room for; None for one whose runs left none.
     """
 
     labels: tuple[str, ...]
@@ -145,10 +146,11 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
         measures=tuple(measure for measure in measures if measure is not None),
         curve_names={name: metric_text(name) for name in CURVES},
     )
-    room, curves = most_bytes - len(explorer.json().encode()), []
-    for label in explorer.labels:
+    room = most_bytes - len(explorer.json().encode())
+    curves: list[ConfigurationCurves | None] = []
+    for label in explorer.labels if study.histories else ():
         one = _gather_curves(study, label)
-        room -= len(_write_json(asdict(one)).encode()) + 1
+        room -= len(_write_json(asdict(one) if one else None).encode()) + 1
         if room < 0:
             break
         curves.append(one)
@@ -169,7 +171,7 @@ def _measure(study: Study, metric: str) -> Measure | None:
     places = {study.find_rows(label): place for place, label in enumerate(study.configurations["label"])}
     drawn = found if study.by is None else group_runs(study.runs, metric)
     write: Callable[[object], str] = write_digits
-    if metric == "n_parameters":
+    if metric == PARAMETERS:
         write = whole
     elif metric.endswith("_accuracy"):
         write = study.write_accuracy
@@ -197,12 +199,14 @@ def _list_settings(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {short_name(name, names): tuple(map(value_text, plain(table[name]))) for name in names}
 
 
-def _gather_curves(study: Study, label: str) -> ConfigurationCurves:
-    """Gather the curves of a configuration's runs at a few epochs that are the same for all of them."""
+def _gather_curves(study: Study, label: str) -> ConfigurationCurves | None:
+    """Gather the curves of a configuration's runs at a few epochs, the same for all of them; None if there are none."""
     runs = [row for row in rows(study.runs.iloc[[*study.find_rows(label)]]) if str(row["run_id"]) in study.histories]
     points = [_take_points(study.histories[str(row["run_id"])]) for row in runs]
     measured = {epoch for one in points for name in ACCURACIES for epoch in one.get(name, ())}
     epochs = _thin(sorted(measured or {epoch for one in points for curve in one.values() for epoch in curve}))
+    if not epochs:
+        return None
     return ConfigurationCurves(
         epochs=tuple(epochs),
         runs=tuple(

@@ -163,7 +163,7 @@ const filters = settings.map(([name, values]) => {
   const control = isShort
     ? make("select", {}, make("option", { value: "" }, "all"), ...choices.map((value) => make("option", {}, value)))
     : make("input", { type: "search", placeholder: "text, or > 0.1", size: 14 });
-  control.addEventListener("input", filter);
+  control.addEventListener(isShort ? "change" : "input", filter);
   return { name, values, control, holds: isShort ? (value, wanted) => value === wanted : matches };
 });
 const clear = make("button", { type: "button" }, "Clear the filter");
@@ -195,8 +195,8 @@ function filter() {
 
 function chooseMeasure(chosen) {
   const maps = [...document.querySelectorAll("[data-measure]")];
-  const isDrawn = maps.some((map) => map.dataset.measure === chosen.key);
-  for (const map of isDrawn ? maps : []) map.hidden = map.dataset.measure !== chosen.key;
+  const drawn = maps.find((map) => map.dataset.measure === chosen.key) ?? maps[0];
+  for (const map of maps) map.hidden = map !== drawn;
   const table = document.querySelector("#configurations table"), head = table.tHead.querySelector("th.number");
   head.querySelector("button").textContent = chosen.name;
   for (const row of table.tBodies[0].rows) {
@@ -235,8 +235,8 @@ const body = make("div", {});
 let opener = null;
 
 function open(place) {
-  const { length } = study.curves;
-  const without = length ? `The page has the curves of the best ${length} configurations.` : "No curves are known.";
+  const { length } = study.curves, isLeftOut = 0 < length && length <= place;
+  const without = isLeftOut ? `The page has the curves of the best ${length} configurations.` : "No curves are known.";
   if (!panel.contains(document.activeElement)) opener = document.activeElement;
   heading.textContent = study.labels[place];
   body.replaceChildren(

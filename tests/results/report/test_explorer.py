@@ -95,6 +95,13 @@ def test_only_the_best_have_curves_where_there_is_no_room_for_all(study):
     assert explore(study, most_bytes=0).curves == ()
 
 
+def test_runs_without_curves_have_none(study):
+    assert explore(replace(study, histories={})).curves == ()
+    best = study.runs["run_id"].iloc[:3]
+    found = explore(replace(study, histories={run_id: history() for run_id in best}))
+    assert [one is None for one in found.curves] == [False, True, True]
+
+
 def test_two_hundred_configurations_stay_small(study_of):
     layers = {"-".join([str(width)] * depth): [0.9, 0.91] for width in range(1, 51) for depth in range(1, 5)}
     found = study_of(layers)
