@@ -25,7 +25,7 @@ from nnsweep.results.plots.bands import (
     take_points,
 )
 from nnsweep.results.plots.figure import TITLE_POINTS, add_legend, panelled
-from nnsweep.results.plots.spans import View, apply_view, choose_view, describe_outside, join_outside
+from nnsweep.results.plots.spans import View, apply_view, choose_view, describe_outside, is_band_cut, join_outside
 from nnsweep.results.plots.style import OTHERS, STYLES, Style, style_configurations, tag
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.trend import SELECTING, take_column
@@ -220,15 +220,12 @@ def draw_panels(panels: Mapping[str, Axes], lines: Sequence[CurveGroup], noun: s
     str
         A sentence on what lies outside the panels.
     """
-    notes = []
+    outside, cut = [], set()
     for metrics in ALIKE_METRICS:
         present = [metric for metric in metrics if metric in panels]
-        bands = {
-            metric: [band(line.histories, metric, are_independent=line.are_independent) for line in lines]
-            for metric in present
-        }
         if not present:
             continue
+        bands = {metric: [_make_band(line, metric) for line in lines] for metric in present}
         everything = [(one, line) for metric in present for one, line in zip(bands[metric], lines, strict=True)]
         leading = [one for one, line in everything if line.style != OTHERS]
         drawn = [one for one, _ in everything]
@@ -237,16 +234,23 @@ def draw_panels(panels: Mapping[str, Axes], lines: Sequence[CurveGroup], noun: s
             for one, line in reversed([*zip(bands[metric], lines, strict=True)]):
                 _draw_band(panels[metric], one, line.style, line.place)
             _finish_panel(panels[metric], metric_text(metric), view)
+            cut |= {place for place, one in enumerate(bands[metric]) if is_band_cut(one, view)}
         name = metric_text(present[0]) if len(present) == 1 else present[0].rpartition("_")[2]
-        notes.append(describe_outside(name, view, bands[present[-1]], noun))
-    return join_outside(notes)
+        outside.append(describe_outside(name, view, bands[present[-1]], noun))
+    return join_outside(outside, len(cut))
+
+
+def _make_band(line: CurveGroup, metric: str) -> Band:
+    """Average the histories of a line; one that is grey has no band."""
+    one = band(line.histories, metric, are_independent=line.are_independent)
+    return one._replace(low=one.mean, high=one.mean) if line.style == OTHERS else one
 
 
 def _draw_band(axes: Axes, one: Band, style: Style, place: int | None) -> None:
     marker = "o" if len(one.epochs) == 1 else None
     line = axes.add_line(Line2D(one.epochs, one.mean, marker=marker, markersize=4, **style.line))  # type: ignore[arg-type]
     artists = [line]
-    if style != OTHERS and (one.high > one.low).any():
+    if (one.high > one.low).any():
         look = {"color": style.colour, "alpha": 0.15, "linewidth": 0, "zorder": 1.5}
         artists.append(axes.fill_between(one.epochs, one.low, one.high, **look))  # type: ignore[arg-type]
     if place is not None:

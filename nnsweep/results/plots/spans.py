@@ -143,7 +143,7 @@ def choose_view(metric: str, leading: Sequence[Band], everything: Sequence[Band]
         values = np.log10(values[values > 0]) if is_logarithmic else values
         return Span(float(values.min()), float(values.max())) if len(values) else Span(0.0, 0.0)
 
-    parts = [one.epochs >= one.epochs[0] + SETTLED * (one.epochs[-1] - one.epochs[0]) for one in leading]
+    parts = [_find_settled(one) for one in leading]
     settled = [measure(one.mean[part]) for one, part in zip(leading, parts, strict=True)]
     shown = cover(settled)
     kept = [place for place, span in enumerate(settled) if metric == RATE or shown.holds(span)]
@@ -160,6 +160,12 @@ def choose_view(metric: str, leading: Sequence[Band], everything: Sequence[Band]
     shown = pad(shown)
     highest = 1 + 0.02 * (1 - shown.low) if metric in ACCURACIES else math.inf
     return View(Span(shown.low, min(shown.high, highest)), is_logarithmic=False)
+
+
+def _find_settled(one: Band) -> NDArray[np.bool_]:
+    """Mark the epochs of a curve from which on it has settled."""
+    settled: NDArray[np.bool_] = one.epochs >= one.epochs[0] + SETTLED * (one.epochs[-1] - one.epochs[0])
+    return settled
 
 
 def _spans_much(metric: str, bands: Sequence[Band]) -> bool:
@@ -215,13 +221,23 @@ def describe_outside(name: str, view: View | None, bands: Sequence[Band], noun: 
     return f"{name} {edge} ({', '.join(parts)})" if parts else ""
 
 
-def join_outside(phrases: Sequence[str]) -> str:
-    """Make a sentence of what `describe_outside` says of several panels; nothing if all is in them.
+def is_band_cut(one: Band, view: View | None) -> bool:
+    """Tell whether a view cuts the band of a curve that has settled within it."""
+    if view is None or not len(one.mean):
+        return False
+    low, high = view.shown
+    is_seen = _find_settled(one) & (one.mean >= low) & (one.mean <= high)
+    return bool((is_seen & ((one.low < low) | (one.high > high))).any())
+
+
+def join_outside(phrases: Sequence[str], n_bands_cut: int = 0) -> str:
+    """Make sentences of what `describe_outside` says of several panels, and of bands; nothing if all is in them.
 
     Examples
     --------
-    >>> join_outside(["", "accuracy below 0.9 (the first epochs)"])
-    'Outside the panels: accuracy below 0.9 (the first epochs).'
+    >>> join_outside(["", "accuracy below 0.9 (the first epochs)"], 2)
+    'Outside the panels: accuracy below 0.9 (the first epochs). The bands of 2 lines go on beyond a panel.'
     """
     said = "; ".join(filter(None, phrases))
-    return f"Outside the panels: {said}." if said else ""
+    bands = "The band of 1 line goes" if n_bands_cut == 1 else f"The bands of {n_bands_cut} lines go"
+    return " ".join([f"Outside the panels: {said}."] * bool(said) + [f"{bands} on beyond a panel."] * bool(n_bands_cut))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnsweep.results.plots.bands import Band
-from nnsweep.results.plots.spans import Span, choose_view, cover, describe_outside, pad
+from nnsweep.results.plots.spans import Span, View, choose_view, cover, describe_outside, is_band_cut, join_outside, pad
 
 EPOCHS = np.arange(41.0)
 
@@ -63,6 +63,14 @@ def test_a_wide_band_widens_a_panel_by_half_at_most(half):
     wide = choose_view("test_accuracy", [rising(0.98, half), rising(0.96, half)], curves).shown
     assert wide.length <= 2.5 * plain.length
     assert wide.low <= plain.low
+
+
+def test_a_band_that_a_panel_cuts_is_told():
+    wide = curve(np.where(EPOCHS < 2, 0.1, 0.97), 0.3)
+    view = choose_view("test_accuracy", [wide], [wide])
+    assert is_band_cut(wide, view)
+    assert not is_band_cut(rising(0.98, 0.001), View(Span(0.9, 1.0), is_logarithmic=False))
+    assert join_outside([], 1) == "The band of 1 line goes on beyond a panel."
 
 
 def test_costs_that_span_much_are_logarithmic_and_never_at_zero():
