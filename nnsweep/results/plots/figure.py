@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, YAxis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager
@@ -167,6 +167,8 @@ RIGHT = 0.18
 HANDLE = 0.65
 """Inches that an entry of a legend needs beside its text."""
 LONGEST_LABEL = 44
+WIDEST_TICK = 0.45
+"""Inches that a number under an axis needs."""
 METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -288,9 +290,17 @@ def prepare(axes: Axes, xlabel: str, ylabel: str = "") -> None:
 def mark_decades(axis: Axis) -> None:
     """Mark the powers of ten of a logarithmic axis, and what is between them if it has few, by plain numbers."""
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 1000 else (1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    has_room = isinstance(axis, YAxis) or math.log10(high / low) * 3 * WIDEST_TICK < page().width - 1
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low <= 1000 and has_room else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _write_tick(value)))
     axis.set_minor_locator(NullLocator())
+
+
+def _write_tick(value: float) -> str:
+    """Write a number beside an axis, thousands and millions by their letters."""
+    if 1e6 <= value < 1e9:
+        return f"{value / 1e6:g}M"
+    return f"{value / 1e3:g}k" if 1e4 <= value < 1e6 else f"{value:g}"
 
 
 def add_legend(

@@ -1,4 +1,4 @@
-"""Parallel coordinates: an axis for every setting, a line for every configuration, coloured by what came out."""
+"""Parallel coordinates: an axis for every setting, a line for every configuration through its values to its result."""
 
 import math
 from collections import Counter
@@ -8,28 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nnsweep.results.factors import choose_axes, is_number, sort_levels
 from nnsweep.results.frame import selection
 from nnsweep.results.grouping import Configuration
-from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page
-from nnsweep.results.plots.style import ColourScale, colour_scale
+from nnsweep.results.plots.style import GREY, OTHERS, Style, colour_scale, style_configurations, tag
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.wording import metric_text, short_name, value_text
 
 MOST_AXES = 8
+LEAST_ROOM = 0.6
+"""Inches from one axis to the next, at least."""
 MOST_NAMES = 20
 SPAN = 10.0
 NAMES_SPREAD = 0.7
 """Which part of the way to the next name the lines through a name are spread over, by what they came to."""
 NUMBERS_SPREAD = 0.04
 """The same for numbers, as a part of the axis: these stand where they are."""
-NO_RESULT = {"color": COLOURS[1], "linestyle": ":", "linewidth": 1.0}
-BEST = {"color": "black", "linestyle": "-", "linewidth": 3.2}
+NO_RESULT = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
     runs : pandas.DataFrame
         A frame of runs.
     metric : str
-        What came out: the last axis, and the colour.
+        What came out: the last axis.
     title : str
         A line above.
 
@@ -57,17 +56,18 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
     -------
     matplotlib.figure.Figure
         Numbers stand by their size, by their logarithm if they span more than ten times; names are evenly apart, and
-        the lines through one are spread by what they came to. Eight settings at most.
+        the lines through one are spread by what they came to. The best eight have their colours, all others are grey.
+        Eight settings at most, fewer on a narrow page.
     """
     settings = choose_axes(runs, first=[name for name in ("depth", "width") if name in runs.columns])
     groups = estimate_configurations(runs, metric, by=settings)
     results = [group for group in groups if group.finished]
     if not results or not settings:
         return nothing("no setting varies" if results else "no run has a result", title)
-    hidden = settings[MOST_AXES:]
-    scales = [_make_scale(short_name(name, settings), place, groups) for place, name in enumerate(settings[:MOST_AXES])]
-    colours = colour_scale([group.mean for group in results])
-    low, high = colours
+    n_axes = min(MOST_AXES, int((page().width - 0.6) / LEAST_ROOM) - 1)
+    hidden = settings[n_axes:]
+    scales = [_make_scale(short_name(name, settings), place, groups) for place, name in enumerate(settings[:n_axes])]
+    low, high = colour_scale([group.mean for group in results])
     ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
     heights = tuple((group.mean - low) / (high - low) if group.finished else math.nan for group in groups)
     scales.append(Scale(name=metric_text(metric), ticks=ticks, places=heights))
@@ -75,11 +75,23 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
     axes = figure.subplots()
     for place, scale in enumerate(scales):
         _draw_axis(axes, place, scale, room=(page().width - 1.0) / len(scales))
-    _draw_lines(axes, scales, groups, colours)
+    configurations = estimate_configurations(runs, metric)  # what these are called in other pictures
+    styles = [*style_configurations([one.label for one in configurations]).items()]
+    places = {row: place for place, one in enumerate(configurations) for row in one.rows}
+    lines = [(group, places[group.rows[0]]) for group in groups]
+    _draw_lines(axes, scales, lines, [style for _, style in styles])
     axes.set_xlim(-0.25, len(scales) - 0.55)
     axes.set_ylim(-0.06, 1.16)
     axes.set_axis_off()
-    strokes = {f"best: {groups[0].label}": BEST} | ({} if len(results) == len(groups) else {"no result": NO_RESULT})
+    strokes = {
+        styles[place][0]: styles[place][1].line
+        for group, place in lines
+        if group.finished and styles[place][1] != OTHERS
+    }
+    if len(results) > len(strokes):
+        strokes[f"{len(results) - len(strokes)} others"] = OTHERS.line
+    if len(results) < len(groups):
+        strokes["no result"] = NO_RESULT
     n_failed = sum(group.n_failed for group in groups)
     notes = [
         f"Each line is the mean over the {groups[0].kind}s of one of {len(groups)} configurations"
@@ -137,15 +149,16 @@ def _draw_axis(axes: Axes, place: int, scale: Scale, *, room: float) -> None:
         )
 
 
-def _draw_lines(axes: Axes, scales: Sequence[Scale], groups: Sequence[Configuration], colours: ColourScale) -> None:
+def _draw_lines(
+    axes: Axes, scales: Sequence[Scale], groups: Sequence[tuple[Configuration, int]], styles: Sequence[Style]
+) -> None:
+    """Draw a line for each configuration, given with its place among all, the best uppermost."""
     paths = np.array([scale.places for scale in scales]).T
     across = np.arange(len(scales))
-    for group, path in zip(groups, paths, strict=True):
-        if not group.finished:
-            axes.add_line(Line2D(across[:-1], path[:-1], zorder=1, **NO_RESULT))  # type: ignore[arg-type]
-    good = [(group, path) for group, path in zip(groups, paths, strict=True) if group.finished][::-1]
-    lines = [np.column_stack([across, path]) for _, path in good]
-    shades = [colours.shade(group.mean) for group, _ in good]
-    width = 1.6 if len(good) <= 40 else 0.9
-    axes.add_line(Line2D(across, good[-1][1], zorder=3, **BEST))  # type: ignore[arg-type]
-    axes.add_collection(LineCollection(lines, colors=shades, linewidths=width, zorder=3))
+    for (group, place), path in reversed([*zip(groups, paths, strict=True)]):
+        if group.finished:
+            look = styles[place].line | {"alpha": 0.6 if styles[place] == OTHERS else 1.0}
+            line = Line2D(across, path, **look)
+        else:
+            line = Line2D(across[:-1], path[:-1], zorder=1, **NO_RESULT)  # type: ignore[arg-type]
+        tag(axes.add_line(line), place)

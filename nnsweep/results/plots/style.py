@@ -19,7 +19,7 @@ from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import Drawing
 
 STROKES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P", "p", "h")
+MARKERS = ("o", "s", "^", "D", "v", "P", "<", "X")
 GREY = "#A0A0A0"
 LETTERS = ("#fefefe", "#010101")
 """Letters on the shade of a number; a dark page turns pure black and white about, but not these."""
@@ -53,7 +53,7 @@ class Style(NamedTuple):
     @property
     def point(self) -> dict[str, object]:
         """What `matplotlib.lines.Line2D` takes for its point."""
-        size, rank = (3.5, 2) if self == OTHERS else (5.5, 3)
+        size, rank = (3.5, 2) if self == OTHERS else (6.5, 3)
         return {
             **{"color": self.colour, "marker": self.marker, "markersize": size, "linestyle": "none", "zorder": rank},
             **{"markeredgecolor": "white", "markeredgewidth": 0.4},
