@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nnsweep.results.frame import smaller_is_better
-from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import (
     POINTS,
     RIGHT,
@@ -21,7 +20,15 @@ from nnsweep.results.plots.figure import (
     page,
     prepare,
 )
-from nnsweep.results.plots.style import NAMED, STYLES, ColourScale, colour_scale, letters_on
+from nnsweep.results.plots.style import (
+    NAMED,
+    STYLES,
+    ColourScale,
+    colour_scale,
+    draw_frame,
+    letters_on,
+    style_configurations,
+)
 from nnsweep.results.statistics.data_sets import DataSetComparison
 from nnsweep.results.wording import fixed, metric_text, probability, signed, write_digits
 
@@ -35,6 +42,9 @@ ROW = 0.19
 """Inches from one name beside the diagram to the next."""
 BAR = 0.12
 """Inches from one bar to the next."""
+CELL = 0.6, 0.55
+"""Inches across and down that a cell of the matrix needs."""
+DARK = "#444444"
 HEADING = 0.5
 """The height of the matrix's heading, in rows."""
 
@@ -53,16 +63,17 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     -------
     matplotlib.figure.Figure
         The best rank at the left. The bars are of Wilcoxon's test with Holm's correction; the ruler above is Nemenyi's
-        critical difference. Beyond thirty configurations the best thirty are shown.
+        critical difference. Beyond thirty configurations, or as many as the page has room for, the best are shown.
     """
-    ranking = comparison.ranking.iloc[:MOST_RANKS]
+    room = page().height - 1.75 - 0.25 * bool(title)
+    ranking = comparison.ranking.iloc[: min(MOST_RANKS, 2 * max(1, int(room / ROW)))]
     k, n = len(ranking), len(comparison.data_sets)
     if not k:
         return nothing(NOTHING_TO_COMPARE, title)
     labels, ranks = [str(label) for label in ranking["label"]], ranking["mean_rank"].tolist()
     groups = [[labels.index(name) for name in group if name in labels] for group in comparison.groups]
     groups = [group for group in groups if len(group) > 1]
-    room = min(2.1, max(measure_inches(f"{label} (10.0)") for label in labels) + 0.2)
+    room = min(0.3 * page().width, max(measure_inches(f"{label} (10.0)") for label in labels) + 0.2)
     first = math.floor(min(ranks))
     last = max(first + 1, math.ceil(max(ranks)))
     inch = (last - first) / (page().width - 0.3 - 2 * room)  # of the line; the names stand at its sides
@@ -73,17 +84,19 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     axes.set_axis_off()
     axes.set_xlim(first - room * inch, last + room * inch)
     axes.set_ylim(-height, 0.5)
-    _draw_line(axes, first, last, comparison.critical_difference)
+    _draw_line(axes, first, last, comparison.critical_difference, inch)
     for level, group in enumerate(groups):
         ends = [ranks[group[0]] - 0.04 * inch, ranks[group[-1]] + 0.04 * inch]
-        axes.plot(ends, [-BAR * (level + 1)] * 2, color=COLOURS[1], linewidth=4, solid_capstyle="butt", zorder=2)
+        axes.plot(ends, [-BAR * (level + 1)] * 2, color=DARK, linewidth=4, solid_capstyle="butt", zorder=2)
+    styles = style_configurations(labels)
     for place, (label, rank) in enumerate(zip(labels, ranks, strict=True)):
         is_left = place < (k + 1) // 2
         y = -bars - ROW * ((place if is_left else k - 1 - place) + 0.5)
         edge, side = (first, -1) if is_left else (last, 1)
-        axes.plot([rank, rank, edge + 0.08 * side * inch], [0, y, y], color="#666666", linewidth=0.8)
-        axes.plot([rank], [0], color=COLOURS[0], marker="o", markersize=4, zorder=3)
-        text = fit_text(f"{label} ({rank:.1f})" if is_left else f"({rank:.1f}) {label}", room - 0.12)
+        axes.plot([rank, rank, edge + 0.08 * side * inch], [0, y, y], color=styles[label].colour, linewidth=0.8)
+        axes.plot([rank], [0], **styles[label].point)  # type: ignore[arg-type]
+        text = fit_text(label, room - 0.12 - measure_inches(" (10.0)"))
+        text = f"{text} ({rank:.1f})" if is_left else f"({rank:.1f}) {text}"
         where = {"ha": "right" if is_left else "left", "va": "center", "fontsize": POINTS, "parse_math": False}
         axes.text(edge + 0.13 * side * inch, y, text, **where)  # type: ignore[arg-type]
     hidden = len(comparison.ranking) - k
@@ -98,10 +111,13 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
     return figure
 
 
-def _draw_line(axes: Axes, first: int, last: int, critical_difference: float) -> None:
-    """Draw the line of ranks, and above it a ruler of the critical difference or of as much as the line is long."""
+def _draw_line(axes: Axes, first: int, last: int, critical_difference: float, inch: float) -> None:
+    """Draw the line of ranks, and above it a ruler of the critical difference or of as much as the line is long.
+
+    An inch on paper is so many ranks.
+    """
     axes.plot([first, last], [0, 0], color="black", linewidth=1)
-    for tick in range(first, last + 1, max(1, round((last - first) / 10))):
+    for tick in range(first, last + 1, max(1, math.ceil(0.25 * inch), round((last - first) / 10))):
         axes.plot([tick, tick], [0, 0.06], color="black", linewidth=1)
         axes.text(tick, 0.09, str(tick), ha="center", va="bottom", fontsize=POINTS)
     is_whole = first + critical_difference <= last
@@ -130,16 +146,17 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
     -------
     matplotlib.figure.Figure
         The row minus the column; the best mean rank first. What can be told apart has a frame. Beyond ten
-        configurations the best ten are shown.
+        configurations, or as many as the page has room for, the best are shown.
     """
-    labels = comparison.labels[:MOST_CELLS]
-    if not labels:
+    if not comparison.labels:
         return nothing(NOTHING_TO_COMPARE, title)
-    k, pairs = len(labels), comparison.pairs
-    names = [fit_text(label, 1.5) for label in labels]
+    names = [fit_text(label, 0.21 * page().width) for label in comparison.labels]
     room = page().width - RIGHT - 0.2 - max(map(measure_inches, names))
+    n_rows = (page().height - 1.3 - 0.25 * bool(title)) / CELL[1] - HEADING
+    labels = comparison.labels[: max(2, min(MOST_CELLS, int(room / CELL[0]), int(n_rows)))]
+    k, pairs, names = len(labels), comparison.pairs, names[: len(labels)]
     cell = min(1.0, room / k)
-    figure = blank(page().width, 0.25 * bool(title) + 0.55 * (k + HEADING) + 0.55, title)
+    figure = blank(page().width, 0.25 * bool(title) + CELL[1] * (k + HEADING) + 0.55, title)
     axes = figure.subplots()
     shown = pairs[pairs["label"].isin(labels) & pairs["other"].isin(labels)]
     largest = float(shown["difference"].abs().max())
@@ -179,8 +196,7 @@ def _draw_cell(
     shade = colours.shade(-difference if smaller_is_better(metric) else difference)
     axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shade, edgecolor="white"))
     if pair["distinguishable"]:
-        frame = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2, "zorder": 3}
-        axes.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, **frame))  # type: ignore[arg-type]
+        draw_frame(axes, (column, row))
     lines = [
         signed(fixed(difference, 3) if metric.endswith("_accuracy") else write_digits(difference, 3)),
         "/".join(str(int(pair[name])) for name in ("n_better", "n_equal", "n_worse")),
@@ -212,8 +228,9 @@ def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") 
     figure = blank(page().width, 0.25 * bool(title) + 2.9, title)
     axes = figure.subplots()
     n = len(comparison.data_sets)
-    distance = "times the lowest, minus 1" if comparison.has_ratios else "within so much of the best of the data set"
-    prepare(axes, f"{metric_text(comparison.metric)}: {distance}", "share of data sets")
+    metric = metric_text(comparison.metric)
+    distance = f"{metric} over the lowest, minus 1" if comparison.has_ratios else f"distance from the best {metric}"
+    prepare(axes, fit_text(distance, page().width - 0.8), "share of data sets")
     end = float(profiles.index.max()) * 1.04 or 1.0
     x = np.append(profiles.index.to_numpy(dtype=float), end)
     for rank, label in reversed([*enumerate(comparison.labels)]):

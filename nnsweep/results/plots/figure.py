@@ -155,6 +155,14 @@ def _cut_middle(text: str, n_letters: int) -> str:
 DPI = 150
 NARROW = 4.4
 """Inches: the width of a picture of one panel, on a page that has room for it."""
+LOW = 5.0
+"""Inches: a page that is lower has one row of panels."""
+LEAST_HEIGHT = 2.0
+"""Inches that a figure has above its legend at least."""
+NARROWEST_PANEL = 1.9
+"""Inches that a panel needs there."""
+FIRST = ("test_accuracy", "val_accuracy", "train_cost")
+"""The panels that such a row has at least."""
 LEAST_PANEL = 2.2
 """Inches that a panel needs beside another."""
 TITLE_POINTS = 10.0
@@ -254,7 +262,8 @@ def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, A
     Parameters
     ----------
     names : sequence of str
-        What the panels are known by; without any, the figure says that there is nothing.
+        What the panels are known by; without any, the figure says that there is nothing. A low page, such as a slide,
+        has one row, with the accuracies first.
     title : str
         A line above the panels.
 
@@ -268,6 +277,10 @@ def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, A
     if not names:
         return nothing("no epoch was recorded", title), {}
     columns = max(1, min(len(names) if len(names) <= 3 else 2, int(page().width // LEAST_PANEL)))
+    if page().height < LOW:  # one row, of what tells most
+        columns = max(1, min(len(names), int(page().width // NARROWEST_PANEL)))
+        best = sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))[:columns]
+        names = [name for name in names if name in best]
     rows = math.ceil(len(names) / columns)
     width = page().width if columns > 1 else min(NARROW, page().width)
     figure = blank(width, 0.25 * bool(title) + (2.5 if columns > 1 or rows == 1 else 1.9) * rows, title)
@@ -313,7 +326,7 @@ def add_legend(
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        The figure; it grows by the legend's height.
+        The figure; it grows by the legend's height, but not beyond the page's.
     labels : sequence of str
         The names. They are shown as they are, not as formulas; long ones are shortened.
     strokes : sequence of mapping
@@ -351,7 +364,7 @@ def add_legend(
     legend.get_title().set_parse_math(False)
     legend.set_title("\n".join(lines))
     height = 0.1 + LINE * len(lines) + (LINE + 0.05) * math.ceil(len(texts) / columns)
-    figure.set_figheight(figure.get_figheight() + height)
+    figure.set_figheight(min(figure.get_figheight() + height, max(page().height, height + LEAST_HEIGHT)))
     _place_panels(figure, height)
 
 

@@ -17,9 +17,20 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnsweep.results.frame import selection, smaller_is_better
-from nnsweep.results.plots.figure import LINE, NARROW, POINTS, blank, fit_text, measure_inches, nothing, page, wrap_text
+from nnsweep.results.plots.figure import (
+    LINE,
+    LOW,
+    NARROW,
+    POINTS,
+    blank,
+    fit_text,
+    measure_inches,
+    nothing,
+    page,
+    wrap_text,
+)
 from nnsweep.results.plots.map_cells import Cells, MapCells, complete_map_axes, find_setting, gather_cells
-from nnsweep.results.plots.style import ColourScale, colour_scale, letters_on, tag
+from nnsweep.results.plots.style import ColourScale, colour_scale, draw_frame, letters_on, tag
 from nnsweep.results.plots.zoom import choose_range
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration
 from nnsweep.results.wording import count, join_words, metric_text, short_name, value_text
@@ -35,8 +46,6 @@ NAME = 0.2
 GAP = 0.15
 BELOW = 0.38
 """Inches under the lowest panels for their ticks and the axis' name."""
-NOTES_AREA = 40.0
-"""How long the notes may be, in inches of one line."""
 ALIKE = "alike"
 NO_INTERVAL = "± ?"
 DASH = "\N{EN DASH}"
@@ -53,8 +62,6 @@ LEAST_WIDTH = 0.1
 """Inches of a cell without numbers."""
 SHORTEST_LYING, LONGEST_TURNED = 0.45, 1.0
 """Inches that a column's name has at least if it is not turned, and at most if it is."""
-FRAMES = (("white", 3.6), ("black", 1.8))
-"""Colours and widths of the lines of a frame, which stands out on every colour."""
 
 
 class _Plan(NamedTuple):
@@ -134,40 +141,40 @@ def plot_grid(
     whole = gather_cells(runs, x=axes[0], y=axes[1], panels=facets, metric=metric)
     if not whole.best.finished:
         return nothing("no run has a result", title)
-    plan = _choose_plan(whole, title)
+    plan = _choose_plan(runs, whole, title)
     shown = whole.best_panels[: plan.n_panels]
     chart = whole._replace(panels={name: cells for name, cells in whole.panels.items() if name in shown})
-    means = [cell.mean for cell in chart.cells if cell.finished]
-    interval = 0.0 if math.isnan(chart.best.low) else chart.best.high - chart.best.low
-    low, high = choose_range(means, least=interval, is_smaller_better=smaller_is_better(metric))
+    colours = colour_scale(_choose_colours(chart))
     width, height = plan.size(chart)
     width = max(width, min(NARROW, page().width))
-    notes = wrap_text(_notes(runs, chart, plan, means=means, worth=(low, high), n_all=len(whole.panels)), width - 0.3)
+    notes = _wrap_notes(runs, chart, plan, n_all=len(whole.panels))
     top = 0.1 + 0.25 * bool(title)
     figure = blank(width, top + height + LINE * len(notes) + 0.16, title)
-    colours = colour_scale([low, high])
     for place, (name, cells) in enumerate(chart.panels.items()):
         panel = _add_panel(figure, chart, plan, place=place, top=top)
         panel.set_title(fit_text(name, plan.panel(chart)[0] + GAP - 0.06), fontsize=POINTS, parse_math=False, pad=3)
         _fill(panel, chart, cells, colours=colours, content=plan.content)
-    _add_bar(figure, chart, plan, colours=colours, top=top, beyond=(min(means) < low, max(means) > high))
+    _add_bar(figure, chart, plan, colours, top=top)
     where = 0.15 / width, 0.08 / figure.get_figheight()
     figure.text(*where, "\n".join(notes), fontsize=POINTS, va="bottom", parse_math=False)
     return figure
 
 
-def _choose_plan(chart: MapCells, title: str) -> _Plan:
+def _choose_plan(runs: pd.DataFrame, chart: MapCells, title: str) -> _Plan:
     """Find the most numbers a cell that still let all panels stand on a page; else as many panels as it holds."""
-    room = page().height - 0.25 * bool(title) - 0.26 - LINE * math.ceil(NOTES_AREA / page().width)
+
+    def leave(plan: _Plan) -> float:
+        notes = _wrap_notes(runs, chart, plan, n_all=len(chart.panels))
+        return page().height - 0.25 * bool(title) - 0.26 - LINE * len(notes)
+
     plans = [_make_plan(chart, content) for content in CONTENTS]
     for plan in plans:
         width, height = plan.size(chart)
-        if width <= page().width + 0.001 and height <= room:
+        if width <= page().width + 0.001 and height <= leave(plan):
             return plan
     last = next((plan for plan in plans[2:] if plan.size(chart)[0] <= page().width + 0.001), plans[-1])
-    rows = max(
-        1, int((room - BELOW - last.turned - BAR_BELOW * last.is_bar_below + GAP) // (last.panel(chart)[1] + GAP))
-    )
+    room = leave(last) - LINE - BELOW - last.turned - BAR_BELOW * last.is_bar_below
+    rows = max(1, int((room + GAP) // (last.panel(chart)[1] + GAP)))
     return last._replace(n_panels=min(last.n_panels, rows * last.n_columns))
 
 
@@ -181,7 +188,8 @@ def _make_plan(chart: MapCells, content: str) -> _Plan:
     if content:
         texts = [_lines(cell, content) for cell in chart.cells if cell.finished]
         needed = max(measure_inches(line) for lines in texts for line in lines) + 0.08
-        wanted = max(ticks, EASY_WIDTH) if "interval" in content and len(chart.panels) == 1 else ticks
+        easy = room if page().height < LOW else EASY_WIDTH
+        wanted = max(ticks, easy) if "interval" in content and len(chart.panels) == 1 else ticks
         width, height = max(needed, min(wanted, room)), 0.07 + 0.13 * max(map(len, texts))
     width = max(LEAST_WIDTH, width)
     names = [measure_inches(level) for level in chart.columns if isinstance(level, str)]
@@ -242,14 +250,7 @@ def _fill(axes: Axes, chart: MapCells, cells: Cells, *, colours: ColourScale, co
                 for artist in drawn:
                     tag(artist, chart.places[cell.rows])
             if cell is chart.best or cell is chart.chosen:
-                _frame(axes, (column, row), "-" if cell is chart.best else (0, (3, 2)))
-
-
-def _frame(axes: Axes, place: tuple[int, int], stroke: object) -> None:
-    for colour, width in FRAMES:
-        look = {"fill": False, "edgecolor": colour, "linewidth": width, "linestyle": stroke, "zorder": 4}
-        look |= {"linestyle": "-"} if colour == "white" else {}
-        axes.add_patch(Rectangle((place[0] - 0.47, place[1] - 0.47), 0.94, 0.94, **look))  # type: ignore[arg-type]
+                draw_frame(axes, (column, row), is_dashed=cell is not chart.best)
 
 
 def _write(
@@ -295,14 +296,27 @@ def _three(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
-def _notes(
-    runs: pd.DataFrame, chart: MapCells, plan: _Plan, *, means: Sequence[float], worth: tuple[float, float], n_all: int
-) -> list[str]:
+def _choose_colours(chart: MapCells) -> tuple[float, float]:
+    """Choose the means at the ends of the scale of colours: what chance alone makes should not fill it."""
+    interval = 0.0 if math.isnan(chart.best.low) else chart.best.high - chart.best.low
+    return choose_range(chart.means, least=interval, is_smaller_better=smaller_is_better(chart.metric))
+
+
+def _wrap_notes(runs: pd.DataFrame, chart: MapCells, plan: _Plan, *, n_all: int) -> list[str]:
+    """Write the notes in lines as wide as the picture."""
+    width = max(plan.size(chart)[0], min(NARROW, page().width))
+    selecting = selection(runs) if chart.metric == ACCURACY else ""
+    return wrap_text([_describe(chart, plan, n_all=n_all), selecting], width - 0.3)
+
+
+def _describe(chart: MapCells, plan: _Plan, *, n_all: int) -> str:
+    """Say what cells, frames, colours and signs are, and what is not shown."""
     cells, kind = chart.cells, chart.best.kind
+    low, high = _choose_colours(chart)
     notes = [CONTENTS[plan.content].format(metric_text(chart.metric), kind=kind), *_describe_choices(chart)]
-    n_below, n_above = sum(mean < worth[0] for mean in means), sum(mean > worth[1] for mean in means)
+    n_below, n_above = sum(mean < low for mean in chart.means), sum(mean > high for mean in chart.means)
     if n_below or n_above:
-        colour, where, end = ("Darkest", "below", worth[0]) if n_below else ("Lightest", "above", worth[1])
+        colour, where, end = ("Darkest", "below", low) if n_below else ("Lightest", "above", high)
         notes.append(f"{colour}: {where} {end:.6g} ({count(n_below or n_above, 'cell')}).")
     if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
         notes.append(f"{NO_INTERVAL}: one {kind} has no interval.")
@@ -316,7 +330,7 @@ def _notes(
         notes.append("Hatched: no result" + (f" ({count(n_empty, 'cell')} not run)." if n_empty else "."))
     if n_hidden := n_all - len(chart.panels):
         notes.append(f"{n_hidden} more panels, whose best cells are worse, are not shown.")
-    return [" ".join(notes), selection(runs) if chart.metric == ACCURACY else ""]
+    return " ".join(notes)
 
 
 def _describe_choices(chart: MapCells) -> list[str]:
@@ -332,9 +346,7 @@ def _describe_choices(chart: MapCells) -> list[str]:
     return notes
 
 
-def _add_bar(
-    figure: Figure, chart: MapCells, plan: _Plan, *, colours: ColourScale, top: float, beyond: tuple[bool, bool]
-) -> None:
+def _add_bar(figure: Figure, chart: MapCells, plan: _Plan, colours: ColourScale, *, top: float) -> None:
     """Draw the scale of colours, with an arrow at an end beyond which there are cells."""
     width, total = figure.get_size_inches()
     across, down = plan.size(chart)
@@ -348,7 +360,7 @@ def _add_bar(
         colours.mappable(),
         cax=figure.add_axes(box),
         orientation="horizontal" if plan.is_bar_below else "vertical",
-        extend={(True, False): "min", (False, True): "max", (True, True): "both"}.get(beyond, "neither"),
+        extend="min" if min(chart.means) < colours.low else "max" if max(chart.means) > colours.high else "neither",
         extendfrac=0.1 / length,
     )
     bar.locator = MaxNLocator(max(2, min(6, int(length / (0.5 if plan.is_bar_below else 0.25)))), steps=[1, 2, 5, 10])

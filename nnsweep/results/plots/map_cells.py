@@ -66,6 +66,11 @@ class MapCells(NamedTuple):
         """The cells of all panels."""
         return [cell for panel in self.panels.values() for cell in panel.values()]
 
+    @property
+    def means(self) -> list[float]:
+        """The means of those cells that have a result."""
+        return [cell.mean for cell in self.cells if cell.finished]
+
 
 def choose_map_axes(runs: pd.DataFrame) -> tuple[str, str] | None:
     """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values.

@@ -119,7 +119,7 @@ def plan_pictures(
     comparable, runs = runs, merge_data_settings(runs) if has_several_data_sets else runs
     configurations = estimate_configurations(runs, metric)
     groups = [group for group in configurations if group.finished]
-    plan = _plan_curves(runs, histories, configurations, title) if histories else {}
+    plan = _plan_curves(runs, histories, configurations, metric, title) if histories else {}
     if groups:
         plan |= _plan_results(runs, metric, title, grid)
         if not has_several_data_sets:  # further pictures would compare the data
@@ -214,7 +214,7 @@ def by_name(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[s
 
 
 def _plan_curves(
-    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], groups: Sequence[Configuration], title: str
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], groups: Sequence[Configuration], metric: str, title: str
 ) -> dict[str, Draw]:
     best = rank_runs(runs).iloc[:MOST_CURVES]
     part = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
@@ -224,7 +224,7 @@ def _plan_curves(
     members = {group.label: [run_ids[row] for row in group.rows] for group in groups}
     plan: dict[str, Draw] = {"learning_curves": lambda: learning_curves(of_best, groups=members, title=heading)}
     if any(len(group.finished) > 1 for group in groups[:NAMED]):
-        plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, title=title)
+        plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, metric=metric, title=title)
     counted = [run_ids[row] for group in groups for row in group.counted.values()]
     if counted and len(choose_axes(runs)) > 1 and histories.keys() >= {*counted}:
         compared = [name for name in COMPARED if _differs(runs, name)]

@@ -12,8 +12,10 @@ from typing import NamedTuple, TypeAlias
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_hex, to_rgb
+from matplotlib.patches import Rectangle
 
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import Drawing
@@ -162,6 +164,13 @@ def colour_scale(values: Sequence[float]) -> ColourScale:
     low, high = min(values), max(values)
     margin = 0.0 if high - low > 1e-9 * max(abs(low), abs(high)) else 0.01 * max(1.0, abs(low))
     return ColourScale(low - margin, high + margin)
+
+
+def draw_frame(axes: Axes, place: tuple[int, int], *, is_dashed: bool = False) -> None:
+    """Frame a cell of size 1 around a place, column and row: a black line on a white one stands out on every colour."""
+    black = {"edgecolor": "black", "linewidth": 1.8, "linestyle": (0, (3, 2)) if is_dashed else "-"}
+    for look in ({"edgecolor": "white", "linewidth": 3.6}, black):
+        axes.add_patch(Rectangle((place[0] - 0.47, place[1] - 0.47), 0.94, 0.94, fill=False, zorder=4, **look))  # type: ignore[arg-type]
 
 
 def letters_on(ground: Shade) -> str:

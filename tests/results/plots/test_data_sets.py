@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from nnsweep.results.frame import frame
+from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.data_sets import (
     plot_comparison_matrix,
     plot_critical_difference,
     plot_performance_profile,
 )
+from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.pictures import pictures
+from nnsweep.results.plots.slides import lay_out_slides
 from nnsweep.results.statistics.data_sets import DataSetComparison, compare_data_sets
 from nnsweep.tracking.record import RunRecord
 
@@ -46,6 +49,24 @@ def compared(*arguments, **options) -> DataSetComparison:
 @pytest.mark.parametrize("step", [0.02, 0.0])
 def test_every_text_can_be_read(plot, names, step, readable):
     readable(plot(compared(13, names, step=step), title="many data sets"))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("names", [["a", "b"], [f"{'long' * 9} {i}" for i in range(12)]], ids=len)
+def test_a_column_and_a_slide_can_be_read_too(plot, names, readable):
+    found = compared(13, names)
+    with lay_out_for(width=3.35):
+        readable(plot(found, title="many data sets"))
+    with lay_out_slides():
+        figure = plot(found, title="many data sets")
+        assert figure.get_figheight() <= 3.75
+        readable(figure)
+
+
+def test_a_rank_has_the_colour_of_its_configuration():
+    axes = plot_critical_difference(compared(12, ["a", "b", "c"], step=0.1)).axes[0]
+    points = sorted((line.get_xdata()[0], line.get_color()) for line in axes.get_lines() if line.get_marker() != "None")
+    assert points == [(1.0, COLOURS[0]), (2.0, COLOURS[1]), (3.0, COLOURS[2])]
 
 
 @pytest.mark.parametrize("plot", PLOTS)

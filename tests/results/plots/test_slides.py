@@ -14,7 +14,7 @@ WHERE_16_POINTS_ARE_8 = 13.33 / 2
 @pytest.fixture
 def slides(sweep):
     with lay_out_slides():
-        return pictures(sweep[0], title="a study")
+        return pictures(*sweep, title="a study")
 
 
 def test_a_file_has_a_page_of_16_to_9_for_each_picture(slides, tmp_path):
@@ -27,11 +27,17 @@ def test_a_file_has_a_page_of_16_to_9_for_each_picture(slides, tmp_path):
     assert b"/Type3" not in content
 
 
-@pytest.mark.parametrize("name", ["grid", "seeds", "effects", "marginal_means"])
-def test_letters_are_as_large_as_a_wall_needs(name, slides, readable):
-    readable(slides[name])
-    assert slides[name].get_figwidth() <= WHERE_16_POINTS_ARE_8
-    assert slides[name].get_figheight() <= WHERE_16_POINTS_ARE_8 * 9 / 16
+def test_letters_are_as_large_as_a_wall_needs(slides, readable):
+    assert len(slides) > 10
+    for figure in slides.values():
+        readable(figure)
+        assert figure.get_figwidth() <= WHERE_16_POINTS_ARE_8
+        assert figure.get_figheight() <= WHERE_16_POINTS_ARE_8 * 9 / 16
+
+
+def test_curves_have_one_row_with_the_accuracies(slides):
+    titles = [axes.get_title() for axes in slides["mean_curves"].axes]
+    assert titles == ["training cost", "validation accuracy", "test accuracy"]
 
 
 def test_png_files_have_the_pixels_of_a_screen(slides, tmp_path):
