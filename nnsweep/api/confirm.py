@@ -314,29 +314,21 @@ def _read_confirming_runs(planned: Confirmation, result: "SweepResult") -> pd.Da
 
 
 def describe_confirmation_of(experiment: str, filter: str, uri: str | None) -> tuple[str, str]:
-    """Say in a sentence on which seeds a study's candidates were confirmed and where, or how to do that.
+    """Say in a sentence on which seeds a study's candidates were trained again, and where.
 
     Returns
     -------
-    sentence : str
-        Nothing for what is a confirmation itself.
-    confirmed_in : str
-        The experiment with the confirming runs; nothing if there are none.
+    sentence, confirmed_in : str
+        And the experiment with the confirming runs; both are empty if there are none.
     """
     name = name_confirmation(experiment)
-    options = f" --filter {quote_argument(filter)}" if filter else ""
-    options += "" if uri is None else f" --uri {quote_argument(mask_secrets(uri))}"
     try:
         store = find_store_if_any(resolve_uri(uri, Path.cwd()), name)
         runs = None if store is None else narrow_runs(frame(read_records(store)), filter=filter)
     except ConfigError:  # it was deleted, or has no such column
         runs = None
     finished = [] if runs is None else plain(runs["seed"][runs["state"] == "finished"])
-    if finished:
-        how = f"nnsweep report {quote_argument(name)}{options}"
-        seeds, of = count(len(set(finished)), "new seed"), count(len(finished), "run")
-        return f"Candidates were trained again on {seeds} ({of}). To see the result: {how}.", name
-    if experiment.endswith(name_confirmation("")):
+    if not finished:
         return "", ""
-    how = f"nnsweep confirm {quote_argument(experiment)}{options}"
-    return f"The best of many is partly lucky. To check it on new seeds: {how}.", ""
+    seeds, runs_in_all = count(len(set(finished)), "new seed"), count(len(finished), "run")
+    return f"Candidates were trained again on {seeds} ({runs_in_all}), in the experiment {printable(name)}.", name

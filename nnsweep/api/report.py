@@ -22,6 +22,7 @@ from nnsweep.api.load import (
 )
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
+from nnsweep.jobs.confirmation import name_confirmation
 from nnsweep.jobs.consistency import require_all_consistent
 from nnsweep.results.frame import FIRST, LAST, narrow_runs, plain
 from nnsweep.results.inputs import check_inputs
@@ -127,7 +128,7 @@ def report(
         missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
         confirmation=confirmation,
         confirmed_in=confirmed_in,
-        is_confirmation=not confirmation,
+        is_confirmation=experiment.endswith(name_confirmation("")),
         filter=filter,
     )
     study = Study(

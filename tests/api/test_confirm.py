@@ -148,10 +148,8 @@ def test_the_studys_report_says_how_and_then_where(told, capfd):
     assert told("flowers", "--only", "wide", "--only", "linear", "--seeds", "2").code == 0
     assert main(["report", "flowers"]) == 0
     said = capfd.readouterr().out
-    assert (
-        "Candidates were trained again on 2 new seeds (4 runs). To see the result: nnsweep report flowers-confirm"
-        in said
-    )
+    assert "Candidates were trained again on 2 new seeds (4 runs), in the experiment flowers-confirm." in said
+    assert "nnsweep report flowers-confirm" in said
     assert "nnsweep confirm flowers" not in said
     assert main(["report", "alone"]) == main(["report", "flowers-confirm"]) == 0
     assert "nnsweep confirm" not in capfd.readouterr().out

@@ -110,16 +110,16 @@ def plan_more_seeds(study: Study) -> list[str]:
     more = count_more_seeds(bounds, alone.std, n_seeds, alpha=min(alpha, 0.5))
     if math.isnan(more.fewest) or bounds[1] == 0:  # where they are equal with every seed, no number of seeds is enough
         return []
-    told = f"To settle whether {study.name(row['label'])} is as good as {row['reference_label']} would take"
+    told = f"Deciding between {study.name(row['label'])} and {row['reference_label']} would take"
     lead = f"the true lead is at most {study.write(bounds[1])}"
     if more.fewest > MANY_SEEDS:
-        return [f"{told} more than a thousand more seeds of each: {lead}."]
+        return [f"{told} more than {MANY_SEEDS:,} further seeds of each: {lead}."]
     if more.most > MANY_SEEDS:
-        few = f"{told} between {more.fewest:,.0f} and more than a thousand more seeds of each"
+        few = f"{told} at least {count(int(more.fewest), 'further seed')} of each, and perhaps more than {MANY_SEEDS:,}"
         return [f"{few}: {lead} and may be zero."]
     if more.most == more.fewest:
-        return [f"{told} {count(int(more.most), 'more seed')} of each."]
-    return [f"{told} between {more.fewest:,.0f} and {count(int(more.most), 'more seed')} of each: {lead}."]
+        return [f"{told} {count(int(more.most), 'further seed')} of each."]
+    return [f"{told} {more.fewest:,.0f} to {count(int(more.most), 'further seed')} of each: {lead}."]
 
 
 def compare_with_baseline(study: Study) -> list[str]:

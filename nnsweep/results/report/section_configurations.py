@@ -164,13 +164,9 @@ def _describe_detectable(study: Study) -> list[str]:
         return []
     if study.is_accuracy and sizes.min() >= 1:
         return ["There are too few results to detect any difference that two accuracies can have."]
-    which, size = "Half of the unsettled configurations", study.write(sizes.median())
-    if len(sizes) == 1:
-        which = "The unsettled configuration"
-    return [
-        f"{which} would have been found clearly worse, with {percent(POWER)} probability, if truly {size} behind the "
-        "best."
-    ]
+    whose = "For half of the unsettled configurations, a" if len(sizes) > 1 else "A"
+    return [f"{whose} true gap of {study.write(sizes.median())} to the best would have been detected with "
+            f"{percent(POWER)} probability."]  # fmt: skip
 
 
 def _compare_with_best(study: Study) -> Table:
@@ -190,8 +186,8 @@ def _compare_with_best(study: Study) -> Table:
     )
     return Table(
         name="against_best",
-        caption="Each configuration minus the best of the others, with simultaneous intervals. A configuration that is "
-        f"truly behind by the detectable difference would be found clearly worse with {percent(POWER)} probability.",
+        caption="Each configuration minus the best of the others, with simultaneous intervals. A true gap of the size "
+        f"of the detectable difference would be found with {percent(POWER)} probability.",
         frame=table,
         columns=columns,
         best=frozenset(place for place, label in enumerate(table["label"]) if label == study.chosen),

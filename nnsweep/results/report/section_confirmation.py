@@ -1,11 +1,11 @@
-"""What new seeds say of a study's best: where that is, or how to find out."""
+"""Whether the candidates of a study were trained again on new seeds, and where that is recorded."""
 
 from nnsweep.results.report.content import Section, SectionContent
 from nnsweep.results.report.study import Study
 
 
 def mention_confirmation(study: Study) -> list[str]:
-    """Say where a confirmation is, or how to make one; nothing where there was nothing to choose from."""
+    """Say where a confirmation is; nothing where there was nothing to choose from."""
     if not study.origin.confirmation or not study.has_result or len(study.configurations) < 2:
         return []
     return [study.origin.confirmation]

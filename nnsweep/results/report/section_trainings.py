@@ -58,7 +58,7 @@ class Outcomes(Section):
             Column("most often in", "configurations"),
             Column("for example", "example", is_wide=True),
         )
-        caption = "How training ended, judged by the learning curves, and the configurations with the most such runs."
+        caption = "Outcomes, judged by the learning curves, and the configurations in which each was most frequent."
         table = Table(name="outcomes", caption=caption, frame=frame, columns=columns)
         return SectionContent(name="outcomes", heading="How training ended", tables=(table,))
 

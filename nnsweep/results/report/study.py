@@ -51,7 +51,7 @@ class Origin:
     missing : tuple of str
         Which files of the runs could not be read, so that the report lacks what needs them.
     confirmation : str
-        On which seeds candidates were confirmed, and in which experiment; or how to do that.
+        On which seeds candidates were trained again, and in which experiment; empty if none were.
     confirmed_in : str
         The experiment in which candidates were confirmed; empty if none were.
     is_confirmation : bool

@@ -333,11 +333,12 @@ def describe_failures(configurations: Sequence[Configuration], metric: str) -> l
         return []
     n_failed, n_stand = sum(one.n_failed for one in failed), sum(len(one.values) - len(one.counted) for one in failed)
     of = f"{count(n_failed, 'run')} of {count(len(failed), 'configuration')} ended without a {printable(metric)}"
-    left = n_failed - n_stand
     if not n_stand:
-        return [f"{of}: the means are of the others"]
-    counts = "counts" if n_stand == 1 else "count"
-    return [f"{of}: {n_stand:,} {counts} as guessing (chance_accuracy)" + f", {left:,} not at all" * (left > 0)]
+        return [f"{of}: means are over the others"]
+    if n_stand == n_failed:
+        return [f"{of} and {'counts' if n_failed == 1 else 'count'} as guessing (chance_accuracy)"]
+    count_as = "counts" if n_stand == 1 else "count"
+    return [f"{of}: {n_stand:,} {count_as} as guessing (chance_accuracy), {n_failed - n_stand:,} not at all"]
 
 
 def _is_same(value: object, wanted: object) -> bool:

@@ -1,5 +1,6 @@
 """Every sentence of the answer, on studies whose truth is known."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -62,8 +63,8 @@ def test_equal_bests_are_named_together(study_of):
         "Unsettled: these runs do not show whether 20-20, 8 and 20 (3 of 3) are as good as the best or worse."
     ]
     assert findings(study).section("comparison").sentences[0] == (
-        "Half of the unsettled configurations would have been found clearly worse, with 80 % probability, if truly "
-        "0.096 behind the best."
+        "For half of the unsettled configurations, a true gap of 0.096 to the best would have been detected with 80 % "
+        "probability."
     )
     without = study_of(values, validation=None)
     assert section_answer.name_choice(without)[0].startswith(
@@ -114,8 +115,7 @@ def test_verdicts_are_listed_with_what_could_have_been_seen(study_of):
         "Clearly worse than the best: 8 (1 of 4).",
     ]
     assert findings(study).section("comparison").sentences[0] == (
-        "The unsettled configuration would have been found clearly worse, with 80 % probability, if truly 0.023 behind "
-        "the best."
+        "A true gap of 0.023 to the best would have been detected with 80 % probability."
     )
     exact = study_of({"64-64": spread(0.964), "20-20": close, "20": unclear, "8": far}, rope=0.0001)
     assert section_answer.list_verdicts(exact)[0].startswith(
@@ -141,7 +141,7 @@ def test_an_interval_that_is_not_known_is_not_told():
     # every seed differs by the same; of five seeds all with one sign, 1 / 2**5 < 0.035
     study = of_one_shape(relu=spread(0.96, 4), tanh=spread(0.94, 4))
     assert section_answer.plan_more_seeds(study) == [
-        "To settle whether tanh is as good as relu would take 1 more seed of each."
+        "Deciding between tanh and relu would take 1 further seed of each."
     ]
 
 
@@ -156,24 +156,24 @@ def test_what_was_not_tested_is_not_called_equal(study_of):
 def test_seeds_that_would_tell_two_apart_are_counted():
     study = of_one_shape(relu=spread(0.964, 5), tanh=spread(0.962, 5, 0.004, turn=2))
     assert section_answer.plan_more_seeds(study) == [
-        "To settle whether tanh is as good as relu would take between 4 and more than a thousand more seeds of each: "
-        "the true lead is at most 0.007 and may be zero."
+        "Deciding between tanh and relu would take at least 4 further seeds of each, and perhaps more than 1,000: the "
+        "true lead is at most 0.007 and may be zero."
     ]
 
 
 def test_a_lead_that_is_hardly_in_doubt_has_a_number():
     """Nine in a row with three seeds each, of which few can be told apart: their scatter is hardly noise."""
     study = of_one_shape(**{f"a{place}": spread(0.99 - 0.03 * place, 3, 0.01, turn=place) for place in range(9)})
-    words = section_answer.plan_more_seeds(study)[0].split()
-    fewest, most = int(words[words.index("between") + 1]), int(words[words.index("and") + 1])
-    assert 1 <= fewest < most < 1000
+    (said,) = section_answer.plan_more_seeds(study)
+    fewest, most = re.search(r" would take (\d+) to (\d+) further seeds ", said).groups()
+    assert 1 <= int(fewest) < int(most) < 1000
 
 
 def test_two_that_are_all_but_equal_are_not_worth_more_seeds():
     study = of_one_shape(relu=spread(0.964), tanh=spread(0.96399, size=0.02, turn=2))
     assert section_answer.plan_more_seeds(study) == [
-        "To settle whether tanh is as good as relu would take between 18 and more than a thousand more seeds of each: "
-        "the true lead is at most 0.011 and may be zero."
+        "Deciding between tanh and relu would take at least 18 further seeds of each, and perhaps more than 1,000: the "
+        "true lead is at most 0.011 and may be zero."
     ]
 
 

@@ -272,9 +272,7 @@ def test_failed_runs_are_left_out_and_told():
     runs.loc[[3, 4], "state"] = ["diverged", "failed"]
     found = effects(runs)
     assert column(found, "df")["total"] == 21
-    assert (
-        "2 runs of 1 configuration ended without a test_accuracy: the means are of the others" in found.attrs["notes"]
-    )
+    assert "2 runs of 1 configuration ended without a test_accuracy: means are over the others" in found.attrs["notes"]
 
 
 def test_what_says_the_same_is_left_out_and_told():

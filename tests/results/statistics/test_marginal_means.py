@@ -105,7 +105,7 @@ def test_a_failed_run_counts_as_guessing():
     found = marginal_means(runs)
     assert found.levels["mean"][1] == pytest.approx((0.9 + 0.92 + 0.1) / 3)
     assert found.notes == (
-        "1 run of 1 configuration ended without a test_accuracy: 1 counts as guessing (chance_accuracy)",
+        "1 run of 1 configuration ended without a test_accuracy and counts as guessing (chance_accuracy)",
     )
     assert marginal_means(runs, failures="ignore").levels["mean"][1] == pytest.approx(0.91)
 
