@@ -65,6 +65,7 @@ def report(
     sweep: str | Sequence[str] | None = None,
     filter: str = "",
     pictures: bool = False,
+    fragment: bool = False,
     uri: str | None = None,
     command: str = "",
 ) -> Findings:
@@ -85,6 +86,8 @@ def report(
         Which runs: as `nnsweep.api.load.load_results` has them. The sweep is that of an experiment, not of a frame.
     pictures : bool
         Whether pictures are written beside a Markdown or LaTeX file; an HTML file has them in it.
+    fragment : bool
+        Whether a LaTeX file is without preamble, for LaTeX's ``input`` into an article.
     command : str
         What makes the report again, to be told in it.
 
@@ -103,7 +106,7 @@ def report(
         If the store cannot be used.
     """
     if output is not None:
-        _check_output(Path(expand_home(output)), pictures)
+        _check_output(Path(expand_home(output)), pictures, fragment)
     check_inputs(metric=metric, uri=uri)
     is_part = False  # which no command chooses
     if isinstance(experiment, pd.DataFrame):
@@ -147,7 +150,7 @@ def report(
     for problem in content.missing:
         warn(problem)
     if output is not None:
-        write_report(content, output, pictures=pictures)
+        write_report(content, output, pictures=pictures, fragment=fragment)
     return content
 
 
@@ -173,7 +176,7 @@ def _find_frame(
     return store.experiment, records, runs, bool(others)
 
 
-def write_report(found: Findings, output: str | Path, *, pictures: bool = False) -> None:
+def write_report(found: Findings, output: str | Path, *, pictures: bool = False, fragment: bool = False) -> None:
     """Write a report in the format that the file's suffix tells; a file is written whole or not at all.
 
     Parameters
@@ -184,6 +187,8 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
         The file to write, ``.html``, ``.md`` or ``.tex``.
     pictures : bool
         Whether pictures are written beside a Markdown or LaTeX file, under its name and theirs.
+    fragment : bool
+        Whether a LaTeX file is without preamble, for LaTeX's ``input`` into an article.
 
     Raises
     ------
@@ -191,7 +196,7 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
         If it has another suffix or cannot be written.
     """
     path = Path(expand_home(output))
-    _check_output(path, pictures)
+    _check_output(path, pictures, fragment)
     suffix, links = path.suffix.lower(), {}
     if pictures and suffix in PICTURES:
         from nnsweep.results.plots.figure import save_figure
@@ -200,16 +205,18 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False)
             place = path.with_name(f"{path.stem}-{picture.name}{PICTURES[suffix]}")
             save_figure(picture.figure, place)
             links[picture.name] = quote(place.name)
-    text = WRITERS[suffix](found, links)
+    text = latex(found, links, fragment=True) if fragment else WRITERS[suffix](found, links)
     with whole_file(path) as file:
         file.write(text.encode())
 
 
-def _check_output(path: Path, pictures: bool) -> None:
-    """Refuse a file whose format cannot be told, or beside which pictures cannot be named."""
+def _check_output(path: Path, pictures: bool, fragment: bool) -> None:
+    """Refuse a file whose format cannot be told, that can be no fragment, or beside which pictures cannot be named."""
     if path.suffix.lower() not in WRITERS:
         suffixes = ", ".join(WRITERS)
         raise ConfigError(f"cannot tell the format of {printable(path.name)!r} from its suffix; use one of {suffixes}")
+    if fragment and path.suffix.lower() != ".tex":
+        raise ConfigError(f"only LaTeX has fragments: name a .tex file instead of {printable(path.name)!r}")
     if pictures and path.suffix.lower() == ".tex" and not re.fullmatch(r"[\w-]+", path.stem, re.ASCII):
         raise ConfigError(
             f"LaTeX cannot include pictures named after {printable(path.name)!r}; use letters, digits, - and _ only"

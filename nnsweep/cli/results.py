@@ -170,6 +170,7 @@ def _export_for_paper(
 @click.option(
     "--pictures", is_flag=True, help="Write pictures beside a .md or .tex file; an .html file has them in it."
 )
+@click.option("--fragment", is_flag=True, help="A .tex file without preamble, to be \\input into an article.")
 @store_option
 def report_command(
     experiment: str,
@@ -185,6 +186,7 @@ def report_command(
     filter_: str,
     sweep: tuple[str, ...],
     pictures: bool,
+    fragment: bool,
     uri: str | None,
 ) -> None:
     """Say what EXPERIMENT has found and how sure that is; as Markdown on the terminal, or in a file.
@@ -206,6 +208,7 @@ def report_command(
         sweep=sweep or None,
         filter=filter_,
         pictures=pictures,
+        fragment=fragment,
         uri=uri,
         command=_write_command_line(),
     )

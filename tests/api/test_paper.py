@@ -124,3 +124,14 @@ def test_runs_that_no_page_holds_get_a_hint(swept):
     said = nnsweep("export", "nnsweep", "-o", "all.tex")
     assert said.code == 0
     assert "more than a page shows; --to paper makes a table for an article" in said.err
+
+
+def test_a_report_is_a_fragment_where_one_is_asked_for(swept):
+    nnsweep, study = swept
+    assert nnsweep("report", "nnsweep", "--fragment", "-o", "report.tex").code == 0
+    text = (study / "report.tex").read_text(encoding="utf-8")
+    assert r"\documentclass" not in text
+    assert text.startswith(r"% To be \input into an article")
+    said = nnsweep("report", "nnsweep", "--fragment", "-o", "report.md")
+    assert said.code == 2
+    assert "only LaTeX has fragments: name a .tex file instead of 'report.md'" in said.err

@@ -1,29 +1,44 @@
-r"""A report as LaTeX, for a paper: an article that pdflatex compiles as it is, with tables in the way of booktabs.
+r"""A report as LaTeX: an article that pdflatex compiles as it is, or a fragment that an article can ``\input``.
 
-The best is bold, † marks what does not differ from it significantly. A paper takes what it needs between the comments
-that name each part.
+Tables are in the way of booktabs; the best is bold. Tables and pictures stay where they are mentioned, under their
+heading. A paper takes what it needs between the comments that name each part.
 """
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.content import SectionContent, Table
+from nnsweep.results.report.content import Picture, SectionContent, Table
+from nnsweep.results.report.overview import Overview
 from nnsweep.results.report.report import Findings
 from nnsweep.results.tables.formats import Latex
 from nnsweep.results.wording import MINUS, NOTHING
 
-MOST_ROWS = 30
+MOST_ROWS, MOST_LINES, LONGEST_WORD = 30, 36, 16
+WIDE_LINE, NARROW_LINE, BETWEEN = 90, 76, 1.6
+"""How many letters a line has in the document and in an article, and how many are as wide as what parts two columns."""
+SHORT_WORD, NARROWEST = 10, 14
+"""How many letters of a word always stay together, and how many a column whose texts are broken has at least."""
 DOCUMENT = r"""\documentclass[10pt]{{article}}
 \usepackage[utf8]{{inputenc}}
 \usepackage[margin=2.5cm]{{geometry}}
-\usepackage{{booktabs}}
+\usepackage{{booktabs,float}}
 {graphics}\setlength{{\tabcolsep}}{{4pt}}
-\setlength{{\emergencystretch}}{{3em}}
+\sloppy
 \setlength{{\belowcaptionskip}}{{6pt}}
 \begin{{document}}
 {body}
 \end{{document}}
+"""
+FRAGMENT = r"""% To be \input into an article of one column, which needs in its preamble:
+% \usepackage[utf8]{{inputenc}}
+% \usepackage{{booktabs,float}}
+{graphics}\begingroup\sloppy\setlength{{\belowcaptionskip}}{{6pt}}
+{body}
+\endgroup
 """
 SYMBOLS = {
     MINUS: "$-$",
@@ -79,8 +94,8 @@ _LATIN = re.compile(r"[\x20-\x7e\u00c0-\u00ff]")
 _NOT_IN_FONT = "ÐÞðþ"  # letters of Latin-1 that LaTeX's usual fonts lack
 
 
-def latex(findings: Findings, pictures: Mapping[str, str] | None = None) -> str:
-    """Write the report.
+def latex(findings: Findings, pictures: Mapping[str, str] | None = None, *, fragment: bool = False) -> str:
+    r"""Write the report.
 
     Parameters
     ----------
@@ -88,20 +103,26 @@ def latex(findings: Findings, pictures: Mapping[str, str] | None = None) -> str:
         What it says.
     pictures : mapping of str to str, optional
         ``{name of a picture: path of its file}``, a PDF or PNG that stands beside the text.
+    fragment : bool
+        Whether it is without preamble, to be ``\input`` into an article.
 
     Returns
     -------
     str
-        The document.
+        The document, or the fragment.
     """
-    lines = [rf"\section*{{{typeset(findings.title)}}}"]
-    for section in findings.sections:
-        if section.is_empty(pictures or {}):
+    pictures = pictures or {}
+    star = "" if fragment else "*"  # an article numbers its own sections
+    lines = [rf"\section{star}{{{typeset(findings.title)}}}"]
+    if findings.overview:
+        lines += _overview(findings.overview, pictures)
+    for section in findings.further_sections:
+        if section.is_empty(pictures):
             continue
-        lines += ["", f"% {section.name}", rf"\subsection*{{{typeset(section.heading)}}}"]
-        lines += _section(section, pictures or {})
-    graphics = "\\usepackage{graphicx}\n" if pictures else ""
-    return DOCUMENT.format(graphics=graphics, body="\n".join(lines))
+        lines += ["", f"% {section.name}", rf"\subsection{star}{{{typeset(section.heading)}}}"]
+        lines += _section(section, pictures, is_narrow=fragment)
+    graphics = ("% " * fragment + "\\usepackage{graphicx}\n") if pictures else ""
+    return (FRAGMENT if fragment else DOCUMENT).format(graphics=graphics, body="\n".join(lines))
 
 
 def typeset(text: str) -> str:
@@ -119,64 +140,140 @@ def typeset(text: str) -> str:
     )
 
 
-def typeset_breakable(text: str, longest: int = 0) -> str:
-    r"""Typeset a text so that a line may end after a hyphen, slash or underscore, or after so many letters in a row.
+def typeset_breakable(text: str, longest: int) -> str:
+    r"""Typeset a text whose longer words may be broken at the end of a line, after a hyphen, slash, underscore or sign.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+    longest : int
+        Words without any of these are broken after so many letters.
 
     Examples
     --------
-    >>> print(typeset_breakable("depth_width"))
-    depth\_\allowbreak{}width
+    >>> print(typeset_breakable("of experiments/depth_width", 12))
+    of experiments/\allowbreak{}depth\_\allowbreak{}width
     """
-    letters = rf"[^-/_ ]{{1,{longest}}}" if longest else "[^-/_ ]+"
-    return r"\allowbreak{}".join(map(typeset, re.findall(rf"{letters}[-/_ ]?|[-/_ ]", text)))
+    pieces = re.compile(rf"[^-/_=]{{1,{longest}}}[-/_=]?|[-/_=]")
+    return " ".join(
+        r"\allowbreak{}".join(map(typeset, pieces.findall(word))) if len(word) > SHORT_WORD else typeset(word)
+        for word in text.split(" ")
+    )
 
 
-def _section(section: SectionContent, pictures: Mapping[str, str]) -> Iterator[str]:
+def typeset_heading(heading: str, longest: int, *, is_number: bool) -> str:
+    r"""Typeset a column's heading, on several lines if it is longer than the cells below it.
+
+    Examples
+    --------
+    >>> print(typeset_heading("could be seen", 5, is_number=True))
+    \shortstack[r]{could\\be\\seen}
+    """
+    lines = textwrap.wrap(heading, max(longest, 8), break_long_words=False, break_on_hyphens=False)
+    if len(lines) < 2:
+        return typeset(heading)
+    side, stacked = "r" if is_number else "l", r"\\".join(map(typeset, lines))
+    return rf"\shortstack[{side}]{{{stacked}}}"
+
+
+def _overview(overview: Overview, pictures: Mapping[str, str]) -> Iterator[str]:
+    yield rf"\textbf{{\boldmath {typeset(overview.answer)}}}"
+    if overview.picture:
+        yield from _picture(overview.picture, pictures)
+    yield from _points([f"{number.value}: {number.meaning}" for number in overview.key_numbers])
+    yield f"What to do next: {typeset(overview.next_step.reason)}"
+    if overview.next_step.command:
+        yield from _commands([overview.next_step.command])
+
+
+def _section(section: SectionContent, pictures: Mapping[str, str], *, is_narrow: bool) -> Iterator[str]:
     if section.sentences:
-        yield " ".join(map(typeset, section.sentences))
+        yield " ".join(typeset_breakable(sentence, LONGEST_WORD) for sentence in section.sentences)
     if section.points:
-        yield from (
-            r"\begin{itemize}",
-            *(rf"\item[$\bullet$] {typeset(point)}" for point in section.points),
-            r"\end{itemize}",
-        )
+        yield from _points(section.points)
     for picture in section.pictures:
-        if picture.name in pictures:
-            yield r"\begin{figure}[!htbp]\centering"
-            yield rf"\includegraphics[width=\textwidth]{{{pictures[picture.name]}}}"
-            yield rf"\caption{{{typeset(picture.caption)}}}"
-            yield r"\end{figure}"
+        yield from _picture(picture, pictures)
     for table in section.tables:
-        yield from _table(table)
+        yield from _table(table, is_narrow=is_narrow)
     if section.commands:
-        yield r"\begin{quote}\ttfamily\raggedright"
-        yield from (typeset_breakable(command) + r"\par" for command in section.commands)
-        yield r"\end{quote}"
+        yield from _commands(section.commands)
 
 
-def _table(table: Table) -> Iterator[str]:
-    r"""Write a table whose numbers are aligned at the right; text that is too long for a line may be broken."""
+def _points(points: Iterable[str]) -> Iterator[str]:
+    yield from (
+        r"\begin{itemize}",
+        *(rf"\item[$\bullet$] {typeset_breakable(point, LONGEST_WORD)}" for point in points),
+        r"\end{itemize}",
+    )
+
+
+def _picture(picture: Picture, pictures: Mapping[str, str]) -> Iterator[str]:
+    if picture.name in pictures:
+        yield r"\begin{figure}[H]\centering"
+        yield rf"\includegraphics[width=\linewidth]{{{pictures[picture.name]}}}"
+        yield rf"\caption{{{typeset(picture.caption)}}}"
+        yield r"\end{figure}"
+
+
+def _commands(commands: Iterable[str]) -> Iterator[str]:
+    yield r"\begin{quote}\ttfamily\raggedright"
+    yield from (typeset_breakable(command, LONGEST_WORD) + r"\par" for command in commands)
+    yield r"\end{quote}"
+
+
+def _table(table: Table, *, is_narrow: bool) -> Iterator[str]:
+    """Write a table whose numbers are aligned at the right, as many rows as a page holds."""
     columns = table.narrow_columns
     cells = [[column.text(row) for column in columns] for row in rows(table.frame)][:MOST_ROWS]
-    widths = [max((len(row[place]) for row in cells), default=0) for place in range(len(columns))]
-    alignments = []
-    for column, width in zip(columns, widths, strict=True):
-        share = min(0.6, max(0.15, 0.9 * width / max(sum(widths), 1)))
-        is_broken = sum(widths) > 85 and width > 25
-        text = rf"p{{{share:.2f}\textwidth}}" if is_broken else "l"
-        alignments.append("r" if table.is_number(column) else text)
+    are_numbers = [table.is_number(column) for column in columns]
+    longest = [max((len(row[place]) for row in cells), default=0) for place in range(len(columns))]
+    line = NARROW_LINE if is_narrow else WIDE_LINE
+    broken = _break_texts([column.heading for column in columns], longest, are_numbers, line)
+    lines = accumulate(
+        max(math.ceil(len(row[place]) / (0.85 * n)) for place, n in ({0: 99} | broken).items()) for row in cells
+    )
+    cells = [row for row, n_lines in zip(cells, lines, strict=True) if n_lines <= MOST_LINES]
+    alignments = [
+        "r" if is_number else rf"p{{{broken[place] / line:.2f}\linewidth}}" if place in broken else "l"
+        for place, is_number in enumerate(are_numbers)
+    ]
+    letters = r"\footnotesize\setlength{\tabcolsep}{3pt}" if is_narrow else r"\small"
     yield f"% table: {table.name}"
-    yield r"\begin{table}[!htbp]\centering\small"
-    yield rf"\caption{{{typeset(table.notes(MOST_ROWS))}}}"
+    yield rf"\begin{{table}}[H]\centering{letters}"
+    yield rf"\caption{{{typeset(table.notes(len(cells)))}}}"
     yield from Latex.table(
-        (typeset(column.heading) for column in columns),
+        [
+            typeset_heading(column.heading, n, is_number=is_number)
+            for column, n, is_number in zip(columns, longest, are_numbers, strict=True)
+        ],
         alignments,
-        (_row(table, place, row) for place, row in enumerate(cells)),
+        (_row(table, place, row, broken) for place, row in enumerate(cells)),
     )
     yield r"\end{table}"
 
 
-def _row(table: Table, place: int, cells: list[str]) -> Iterator[str]:
+def _break_texts(
+    headings: Sequence[str], longest: Sequence[int], are_numbers: Sequence[bool], line: int
+) -> dict[int, int]:
+    """Give the columns of text that have to be broken for a line of so many letters, and how many each gets."""
+    widths = [max(n, *map(len, heading.split())) for heading, n in zip(headings, longest, strict=True)]
+    broken: dict[int, int] = {}
+    while sum(widths) + BETWEEN * len(widths) > line:
+        texts = [(n, place) for place, n in enumerate(widths) if not are_numbers[place] and n > NARROWEST]
+        if not texts:
+            break
+        _, place = max(texts)
+        widths[place] -= 1
+        broken[place] = widths[place]
+    return broken
+
+
+def _row(table: Table, place: int, cells: Sequence[str], broken: Collection[int]) -> Iterator[str]:
     for column, cell in enumerate(cells):
-        written = typeset(cell) + (r"$^\dagger$" if place in table.indistinguishable and not column else "")
-        yield rf"\textbf{{\boldmath {written}}}" if place in table.best and written else written
+        written = typeset_breakable(cell, NARROWEST) if column in broken else typeset(cell)
+        written += r"$^\dagger$" if place in table.indistinguishable and not column else ""
+        if place in table.best and written:
+            written = rf"\textbf{{\boldmath {written}}}"
+        # in a cell \raggedright gives \\ another meaning than the end of a row
+        yield rf"\raggedright\let\\\tabularnewline {written}" if column in broken else written

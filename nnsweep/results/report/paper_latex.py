@@ -7,7 +7,7 @@ decimal point without a further package: what is before the point and what is af
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from nnsweep.results.report.latex import typeset, typeset_breakable
+from nnsweep.results.report.latex import typeset, typeset_breakable, typeset_heading
 from nnsweep.results.report.paper import (
     AS_GOOD_MARK,
     CHOSEN_MARK,
@@ -122,8 +122,8 @@ def _lay_out(
 
 
 def _measure(cells: Iterable[str], heading: str) -> int:
-    """Count the characters of the longest cell or of the longest word of a heading, which may have two lines."""
-    return max(map(len, (*cells, *heading.split(" ", 1))), default=0)
+    """Count the characters of the longest cell or of the longest word of a heading, which may have several lines."""
+    return max(map(len, (*cells, *heading.split())), default=0)
 
 
 def _has_point(column: PaperColumn) -> bool:
@@ -135,13 +135,7 @@ def _typeset_caption(caption: str) -> str:
 
 
 def _typeset_heading(column: PaperColumn) -> str:
-    r"""Typeset a heading, on two lines if it is longer than the cells below it."""
-    first, _, second = column.heading.partition(" ")
-    if second and len(column.heading) > max(map(len, column.cells)):
-        side = "r" if column.is_number else "l"
-        heading = rf"\shortstack[{side}]{{{typeset(first)}\\{typeset(second)}}}"
-    else:
-        heading = typeset(column.heading)
+    heading = typeset_heading(column.heading, max(map(len, column.cells)), is_number=column.is_number)
     return rf"\multicolumn{{2}}{{c}}{{{heading}}}" if _has_point(column) else heading
 
 

@@ -65,5 +65,32 @@ def test_it_compiles_without_lines_that_stick_out(study_of, tmp_path, n):
 
 
 @needs_pdflatex
-def test_hostile_text_compiles_to_text(tmp_path):
-    compile_latex(latex(hostile()), tmp_path)
+@pytest.mark.parametrize("n", [1, 9, 60])
+def test_a_fragment_goes_into_an_article(study_of, tmp_path, n):
+    many = {"-".join(["64"] * (1 + row % 5) + [str(row)]): spread(0.9, 3, turn=row) for row in range(n)}
+    text = latex(findings(study_of(many, settings={"data.a_long_name_of_a_setting": "value"})), fragment=True)
+    assert not [line for line in text.splitlines() if line.startswith((r"\documentclass", r"\usepackage"))]
+    assert r"% \usepackage{booktabs,float}" in text.splitlines()
+    compile_latex(make_article(text), tmp_path)
+
+
+@needs_pdflatex
+@pytest.mark.parametrize("fragment", [False, True])
+def test_hostile_text_compiles_to_text(tmp_path, fragment):
+    text = latex(hostile(), fragment=fragment)
+    compile_latex(make_article(text) if fragment else text, tmp_path)
+
+
+def test_a_report_begins_with_the_overview(study_of):
+    found = findings(study_of({"20": spread(0.9), "8": spread(0.8)}))
+    text = latex(found, {found.overview.picture.name: "map.pdf"} if found.overview.picture else {})
+    first, _, _ = text.partition(r"\subsection*")
+    assert typeset(found.overview.answer) in first
+    assert all(typeset(number.value) in first for number in found.overview.key_numbers)
+    assert "What to do next" in first
+    assert (r"\begin{figure}[H]" in first) == bool(found.overview.picture)
+
+
+def test_floats_stay_under_their_headings(study_of):
+    text = latex(findings(study_of({"20": spread(0.9), "8": spread(0.8)})))
+    assert text.count(r"\begin{table}[H]") == text.count(r"\begin{table}") > 2
