@@ -44,6 +44,7 @@ class GridSweeper(BasicSweeper):
         from nnsweep.jobs.executors import ProcessExecutor
         from nnsweep.jobs.grid import check_one_sweep, expand_grid
         from nnsweep.jobs.launchers import LauncherExecutor
+        from nnsweep.jobs.overrides import write_command
         from nnsweep.jobs.sweep import run_sweep
         from nnsweep.jobs.tasks import make_tasks
         from nnsweep.results.plots import draw_job
@@ -60,7 +61,8 @@ class GridSweeper(BasicSweeper):
         folder = Path(config.hydra.sweep.dir).absolute()  # the sweep's id is made now; the jobs take it over
         checked = make_tasks(grid.points, compose, problems=grid.problems)
         check_one_sweep(config, [task.job for task in checked])
-        rest = {"folder": folder, "display": display, "configuration": OmegaConf.to_yaml(config), "notes": grid.notes}
+        rest: dict[str, Any] = {"folder": folder, "display": display, "notes": grid.notes}
+        rest |= {"configuration": OmegaConf.to_yaml(config), "command": write_command(arguments)}
         if stacked:
             return run_sweep(checked, executor=ProcessExecutor(checked, draw_job), **rest)
         with closing(LauncherExecutor(launcher, folder, self.max_batch_size)) as executor:

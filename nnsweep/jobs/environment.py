@@ -15,8 +15,11 @@ from importlib import metadata
 from typing import Any
 
 import nnsweep
+from nnsweep.jobs.machine import measure_memory
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "hydra-core", "omegaconf", "mlflow", "pydantic", "pandas", "pyarrow")
+_CAPACITY = ("cores", "memory_bytes")
+"""How large the machine is, which changes no number."""
 _BLAS = ("internal_api", "version", "architecture")
 """What is recorded of a BLAS library, by threadpoolctl's names."""
 
@@ -28,21 +31,29 @@ def describe_environment() -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON values: ``nnsweep``, ``python``, ``platform``, ``processor``, ``blas``, ``packages`` and, where the
-        working folder is under git, ``git_commit`` and ``git_dirty``.
+        JSON values: ``nnsweep``, ``python``, ``platform``, ``processor``, ``cores``, ``memory_bytes`` where the system
+        tells it, ``blas``, ``packages`` and, where the working folder is under git, ``git_commit`` and ``git_dirty``.
     """
     from threadpoolctl import threadpool_info
 
     commit = _ask_git("rev-parse", "HEAD")
     is_dirty = bool(commit and _ask_git("status", "--porcelain", "--untracked-files=no"))
-    return {
-        "nnsweep": nnsweep.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _read_processor(),
-        "blas": [{name: pool.get(name) for name in _BLAS} for pool in threadpool_info() if pool["user_api"] == "blas"],
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
-    } | ({"git_commit": commit, "git_dirty": is_dirty} if commit else {})
+    memory = measure_memory()
+    return (
+        {
+            "nnsweep": nnsweep.__version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "processor": _read_processor(),
+            "cores": os.cpu_count(),
+            "blas": [
+                {name: pool.get(name) for name in _BLAS} for pool in threadpool_info() if pool["user_api"] == "blas"
+            ],
+            "packages": {name: metadata.version(name) for name in _PACKAGES},
+        }
+        | ({"memory_bytes": memory} if memory < sys.maxsize else {})
+        | ({"git_commit": commit, "git_dirty": is_dirty} if commit else {})
+    )
 
 
 @functools.cache
@@ -82,7 +93,7 @@ def compare_environments(one: Mapping[str, Any], other: Mapping[str, Any]) -> It
 
 
 def _flatten(environment: Mapping[str, Any]) -> dict[str, str]:
-    values = {name: value for name, value in environment.items() if name not in ("packages", "blas")}
+    values = {name: value for name, value in environment.items() if name not in ("packages", "blas", *_CAPACITY)}
     packages = environment.get("packages")
     return {name: str(value) for name, value in (values | (packages if isinstance(packages, dict) else {})).items()}
 

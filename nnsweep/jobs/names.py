@@ -89,12 +89,12 @@ def make_yardstick(examples: Dataset) -> dict[str, float]:
     -------
     dict
         ``chance_accuracy``, the share of the test part's largest class, which is the best that a constant prediction
-        can reach; ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where
-        it is so large that it may keep a network from learning.
+        can reach; ``n_train_samples``, ``n_test_samples`` and, where there is a validation part, ``n_val_samples``;
+        ``feature_scale`` where it is so large that it may keep a network from learning.
     """
     largest = np.bincount(examples.test.y).max()
     chance = {"chance_accuracy": float(largest / examples.test.n_samples)}
-    parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items() if part != "train"}
+    parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items()}
     scale = examples.feature_scale
     return chance | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.text import quote_argument, shorten, suggest_null
+from nnsweep.text import mask_secrets, quote_argument, shorten, suggest_null
 
 COLUMNS = "data.columns."
 """What comes before the name of a column in its key; the name may be any text."""
@@ -263,3 +263,15 @@ def explain_unreadable(line: str) -> str:
     if kind and not kind.is_text:
         return f"cannot be read as a value; several are written {key}=a,b or, of numbers, {key}='range(0,5)'"
     return f"cannot be read; text with such signs needs quotes, in a shell {quote_for_shell(start, value)}"
+
+
+def write_command(arguments: Sequence[str]) -> str:
+    """Write the command of a sweep as it would be typed, without passwords, and without where its runs are recorded.
+
+    Examples
+    --------
+    >>> write_command(["arch.depth=1,2", "seed=range(0,10)", "tracking.uri=sqlite:////tmp/store.db"])
+    "nnsweep -m arch.depth=1,2 'seed=range(0,10)'"
+    """
+    shown = [line for line in arguments if not line.lstrip("+").startswith(("tracking.uri=", "hydra."))]
+    return mask_secrets(" ".join(map(quote_argument, ["nnsweep", "-m", *shown])))

@@ -237,6 +237,8 @@ class PlanRequest:
         For jobs that other sweeps held, by key: when the claim was made, in seconds since the epoch.
     look_only : bool
         Whether the plan is only looked at: nothing is changed or created then.
+    command : str
+        The command that has asked for the sweep.
     """
 
     uri: str
@@ -249,6 +251,7 @@ class PlanRequest:
     run_id: str = ""
     waited: Mapping[str, float] = field(default_factory=dict)
     look_only: bool = False
+    command: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,6 +366,7 @@ def _claim_jobs(store: Store, request: PlanRequest, keys: Sequence[str], alive: 
         "mlflow.source.name": "nnsweep",
         runs.OWNER: request.owner.tag(),
     }
+    tags |= {runs.COMMAND: request.command} if request.command else {}
     tags |= make_first_beat() if needs_heartbeat(request.owner) else {}
     return runs.start_run(store, f"sweep {sweep}", tags)
 

@@ -47,6 +47,7 @@ def run_sweep(
     display: Display,
     configuration: str | None = None,
     notes: Sequence[str] = (),
+    command: str = "",
 ) -> SweepResult:
     """Train every job that has no result yet, and show what won.
 
@@ -64,6 +65,8 @@ def run_sweep(
         Hydra's configuration of the sweep, to be left in the folder; None if Hydra has left its own.
     notes : sequence of str
         Remarks on the grid, which are printed with the plan.
+    command : str
+        The command that has asked for the sweep, to be recorded.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def run_sweep(
     UserError
         Before the first job, if the data or the store cannot be used.
     """
-    request = _make_request(tasks, folder)
+    request = replace(_make_request(tasks, folder), command=command)
     distinct = {job.number: tasks[job.number] for job in request.jobs}
     result = SweepResult(sweep=folder.name, uri=request.uri, experiment=request.experiment, tasks=distinct, notes=notes)
     display.show_data(tasks)

@@ -20,7 +20,8 @@ from nnsweep.tracking.record import CHOICES, RunRecord
 
 FIRST = ("name", "state", "reason")
 SIZES = ("n_parameters", "depth", "width")
-KNOWN_BEFORE = ("epoch_flops", "n_val_samples", "n_test_samples", "chance_accuracy", "feature_scale")
+SAMPLES = ("n_train_samples", "n_val_samples", "n_test_samples")
+KNOWN_BEFORE = ("epoch_flops", *SAMPLES, "chance_accuracy", "feature_scale")
 METRICS = (
     *SIZES,
     "best_val_accuracy",
@@ -34,7 +35,7 @@ METRICS = (
     *KNOWN_BEFORE,
 )
 LAST = ("run_id", "sweep", "job")
-COUNTS = (*SIZES, "best_epoch", "epoch_flops", "n_val_samples", "n_test_samples")
+COUNTS = (*SIZES, "best_epoch", "epoch_flops", *SAMPLES)
 SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
 SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
 SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"

@@ -38,6 +38,8 @@ STATUSES = {
 """MLflow's status for each of our states."""
 OWNER = "nnsweep.owner"
 """The tag that names the process a run belongs to."""
+COMMAND = "nnsweep.command"
+"""The tag of a sweep's own run with the command that has asked for it."""
 
 REQUESTS_AT_ONCE = 8
 """How many files are sent to a server at a time."""

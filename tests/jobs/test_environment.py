@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from nnsweep.jobs.environment import describe_environment, encode_environment
+from nnsweep.jobs.environment import compare_environments, describe_environment, encode_environment
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is absent")
 
@@ -88,3 +88,10 @@ def test_changed_code_is_dirty(staged, repository):
 def test_a_process_asks_once():
     assert describe_environment() is describe_environment()
     assert json.loads(encode_environment()) == describe_environment()
+
+
+def test_more_memory_changes_no_number():
+    told = describe_environment.__wrapped__()
+    assert told["cores"] >= 1
+    assert told["memory_bytes"] > 2**28
+    assert not list(compare_environments(told, told | {"cores": 999, "memory_bytes": 1}))

@@ -147,6 +147,7 @@ def test_job_knows_its_sizes_and_its_chance_accuracy(job):
         "n_parameters": 5 * 4 + 4 + 4 * 3 + 3 + 3 * 3 + 3,
         "epoch_flops": 6 * (4 * 5 * 4 + 6 * 4 * 3 + 6 * 3 * 3),
         "chance_accuracy": 0.6,
+        "n_train_samples": 6,
         "n_val_samples": 3,
         "n_test_samples": 5,
     }
