@@ -4,10 +4,8 @@ It is a pandas frame with every column, and stays one however it is filtered or 
 What has lost the columns that make it a frame of runs is shown as pandas shows it.
 """
 
-import base64
-import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -15,6 +13,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import drop_constant
 from nnsweep.results.frame import FIRST, LAST, plain, rank_runs
+from nnsweep.results.notebook import embed_figure, make_html_table, make_output
 from nnsweep.results.tables.formats import Html, Markdown
 from nnsweep.results.tables.terminal import break_heading, choose_columns, list_columns, list_notes, write_short
 from nnsweep.results.wording import count
@@ -69,17 +68,14 @@ class Runs(pd.DataFrame):
             html: str | None = super()._repr_html_()  # type: ignore[misc]  # which pandas-stubs leave out
             return html
         shown = _summarize(self, WIDEST)
-        columns = [map(str, self.index[: shown.n_rows]), *shown.cells.values()]
-        rows = (tuple(map(Html.escape, row)) for row in zip(*columns, strict=True))
-        aligned = [f' style="text-align: {"right" if name in shown.numbers else "left"}"' for name in shown.cells]
-        heads = ("<br>".join(map(Html.escape, break_heading(name).split("\n"))) for name in shown.cells)
-        return "\n".join(
+        heads = ["", *map(break_heading, shown.cells)]
+        are_numbers = [False, *(name in shown.numbers for name in shown.cells)]
+        rows = zip(map(str, self.index[: shown.n_rows]), *shown.cells.values(), strict=True)
+        return make_output(
             [
                 f"<p><strong>{Html.escape(shown.headline)}</strong></p>",
-                '<table class="dataframe" style="white-space: nowrap">',
-                f"<thead><tr><th></th>{_write_row('th', aligned, heads)}</tr></thead><tbody>",
-                *(f"<tr>{_write_row('th', [''], row[:1])}{_write_row('td', aligned, row[1:])}</tr>" for row in rows),
-                f"</tbody></table><p><small>{'<br>'.join(map(Html.escape, shown.notes))}</small></p>",
+                make_html_table(heads, are_numbers, rows),
+                f"<p><small>{'<br>'.join(map(Html.escape, shown.notes))}</small></p>",
                 _draw_map(self),
             ]
         )
@@ -144,25 +140,14 @@ def _describe(runs: pd.DataFrame) -> str:
     return f"{count(len(runs), 'job')}{of_experiment}: {actions or 'nothing to run'}"
 
 
-def _write_row(tag: str, aligned: Iterable[str], cells: Iterable[str]) -> str:
-    """Write cells that are escaped."""
-    return "".join(f"<{tag}{style}>{cell}</{tag}>" for style, cell in zip(aligned, cells, strict=True))
-
-
 def _draw_map(runs: "Runs") -> str:
     """Draw the map of two settings as an image that no style of the notebook reaches; nothing if there is none."""
     if not 1 < len(runs) <= MOST_DRAWN:
         return ""
-    from nnsweep.results.plots.figure import write_figure
     from nnsweep.results.plots.pictures import pictures
 
     try:
         figure = pictures(pd.DataFrame(runs), only={"grid"}).get("grid")
     except ConfigError:  # runs of several sweeps may repeat each other exactly
-        figure = None
-    if figure is None:
         return ""
-    buffer = io.BytesIO()
-    write_figure(figure, buffer, "svg")
-    source = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="map of the runs" style="max-width: 100%" src="data:image/svg+xml;base64,{source}">'
+    return embed_figure(figure, "map of the runs") if figure else ""

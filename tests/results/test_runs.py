@@ -124,7 +124,7 @@ def test_names_of_users_are_shown_as_text(payload):
     runs = make_runs().assign(name=cells, mine=cells)
     shown = runs._repr_html_()
     assert {tag for tag in re.findall(r"<(\w+)", shown)} <= {
-        "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "small", "br", "img"
+        "div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "small", "br", "img"
     }  # fmt: skip
     assert "\x1b" not in repr(runs)
 

@@ -14,6 +14,7 @@ import pandas as pd
 from nnsweep.results.frame import plain
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import count
+from nnsweep.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ def drop_empty(frame: pd.DataFrame, *columns: Column) -> tuple[Column, ...]:
     return tuple(column for column in columns if any(value not in (None, "") for value in plain(frame[column.key])))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Table:
     """A table: all numbers in a frame, and which of them are shown how.
 
@@ -88,6 +89,9 @@ class Table:
     columns: tuple[Column, ...]
     best: frozenset[int] = frozenset()
     indistinguishable: frozenset[int] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"<Table {self.name}, {count(len(self.frame), 'row')}: {printable(self.caption)}>"
 
     def notes(self, n_shown: int) -> str:
         """Say what is to be seen, what the mark means and how many rows are left out if only the first are shown."""
@@ -128,7 +132,7 @@ class Picture(NamedTuple):
     narrow: "Figure | None" = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SectionContent:
     """A part of the report under one heading.
 
@@ -155,6 +159,14 @@ class SectionContent:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     commands: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "\n".join([f"<Section {self.name}: {printable(self.heading)}>", *map(printable, self.sentences)])
+
+    def _repr_html_(self) -> str:
+        from nnsweep.results.report.cell import write_section  # which is a writer, and writers import this module
+
+        return write_section(self)
 
     def is_empty(self, pictures: Collection[str]) -> bool:
         """Tell whether nothing is left to be read if only some pictures, by their names, can be shown."""

@@ -11,15 +11,17 @@ from nnsweep.results.report.content import Picture, SectionContent, choose_secti
 from nnsweep.results.report.overview import Overview, ask_question, make_overview
 from nnsweep.results.report.section_pictures import caption_pictures, place_pictures
 from nnsweep.results.report.study import Study
+from nnsweep.results.wording import count
+from nnsweep.text import printable
 
 for _file in sorted(file.name for file in resources.files(__package__).iterdir()):
     if _file.startswith("section_") and _file.endswith(".py"):  # importing one registers its sections
         import_module(f"{__package__}.{_file.removesuffix('.py')}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Findings:
-    """What a study has found, ready to be written.
+    """What a study has found, ready to be written; a notebook shows it with its sections folded up.
 
     Attributes
     ----------
@@ -46,6 +48,20 @@ class Findings:
     labels: tuple[str, ...] = ()
     study: Study | None = field(default=None, repr=False, compare=False)
     missing: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        answer = f"\n{printable(self.overview.answer)}" if self.overview else ""
+        return f"<Findings, {count(len(self.sections), 'section')}: {printable(self.title)}>{answer}"
+
+    def _repr_html_(self) -> str:
+        from nnsweep.results.report.cell import make_cell  # which is a writer, and writers import this module
+
+        return make_cell(self)
+
+    def _repr_markdown_(self) -> str:
+        from nnsweep.results.report.markdown import markdown
+
+        return markdown(self)
 
     def section(self, name: str) -> SectionContent | None:
         """Give the section of a name, if the study has one."""
