@@ -106,7 +106,7 @@ def report(
         If the store cannot be used.
     """
     if output is not None:
-        _check_output(Path(expand_home(output)), pictures, fragment)
+        check_output(Path(expand_home(output)), pictures, fragment)
     check_inputs(metric=metric, uri=uri)
     is_part = False  # which no command chooses
     if isinstance(experiment, pd.DataFrame):
@@ -176,7 +176,9 @@ def _find_frame(
     return store.experiment, records, runs, bool(others)
 
 
-def write_report(found: Findings, output: str | Path, *, pictures: bool = False, fragment: bool = False) -> None:
+def write_report(
+    found: Findings, output: str | Path, *, pictures: bool = False, fragment: bool = False, reload: int = 0
+) -> None:
     """Write a report in the format that the file's suffix tells; a file is written whole or not at all.
 
     Parameters
@@ -189,6 +191,8 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False,
         Whether pictures are written beside a Markdown or LaTeX file, under its name and theirs.
     fragment : bool
         Whether a LaTeX file is without preamble, for LaTeX's ``input`` into an article.
+    reload : int
+        After how many seconds an HTML file loads itself again; 0 for never.
 
     Raises
     ------
@@ -196,7 +200,7 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False,
         If it has another suffix or cannot be written.
     """
     path = Path(expand_home(output))
-    _check_output(path, pictures, fragment)
+    check_output(path, pictures, fragment)
     suffix, links = path.suffix.lower(), {}
     if pictures and suffix in PICTURES:
         from nnsweep.results.plots.figure import save_figure
@@ -205,12 +209,15 @@ def write_report(found: Findings, output: str | Path, *, pictures: bool = False,
             place = path.with_name(f"{path.stem}-{picture.name}{PICTURES[suffix]}")
             save_figure(picture.figure, place)
             links[picture.name] = quote(place.name)
-    text = latex(found, links, fragment=True) if fragment else WRITERS[suffix](found, links)
+    if suffix == ".html":
+        text = html(found, reload=reload)
+    else:
+        text = latex(found, links, fragment=True) if fragment else WRITERS[suffix](found, links)
     with whole_file(path) as file:
         file.write(text.encode())
 
 
-def _check_output(path: Path, pictures: bool, fragment: bool) -> None:
+def check_output(path: Path, pictures: bool, fragment: bool) -> None:
     """Refuse a file whose format cannot be told, that can be no fragment, or beside which pictures cannot be named."""
     if path.suffix.lower() not in WRITERS:
         suffixes = ", ".join(WRITERS)

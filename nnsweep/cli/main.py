@@ -116,7 +116,12 @@ def _run(arguments: Sequence[str]) -> None:
     if arguments and arguments[0] == "help":
         arguments = ["--help"] if len(arguments) == 1 else [*arguments[1:2], "--help"]
     if arguments and arguments[0] in ("--version", *COMMANDS):
-        commands.main([*arguments], prog_name="nnsweep", standalone_mode=False)
+        import click
+
+        try:
+            commands.main([*arguments], prog_name="nnsweep", standalone_mode=False)
+        except click.Abort as aborted:  # which click makes of an interruption
+            raise aborted.__cause__ or KeyboardInterrupt from None
     elif arguments and arguments[0].isidentifier():
         raise ConfigError(f"{arguments[0]}: there is no such command; {suggest_nearest(arguments[0], COMMANDS)}")
     else:

@@ -153,4 +153,4 @@ def split_list(text: str | None) -> tuple[str, ...]:
 
 def say(text: str) -> None:
     """Print one line, without secrets, and without anything that a terminal would obey."""
-    print(mask_secrets(printable(text)))
+    print(mask_secrets(printable(text)), flush=True)

@@ -171,6 +171,7 @@ def _export_for_paper(
     "--pictures", is_flag=True, help="Write pictures beside a .md or .tex file; an .html file has them in it."
 )
 @click.option("--fragment", is_flag=True, help="A .tex file without preamble, to be \\input into an article.")
+@click.option("--watch", is_flag=True, help="Write the file again as runs end, until no run is running any more.")
 @store_option
 def report_command(
     experiment: str,
@@ -187,17 +188,22 @@ def report_command(
     sweep: tuple[str, ...],
     pictures: bool,
     fragment: bool,
+    watch: bool,
     uri: str | None,
 ) -> None:
     """Say what EXPERIMENT has found and how sure that is; as Markdown on the terminal, or in a file.
 
+    With --watch the file is written again while a sweep runs, and a page in a browser loads itself again. Ctrl-C ends
+    that; the file stays.
+
     For example: nnsweep report depth_width --output report.html --baseline 32
     """
     from nnsweep.api.report import print_report, report
+    from nnsweep.api.watch import watch_report
 
-    found = report(
+    make = partial(
+        report,
         experiment,
-        output,
         metric=metric,
         title=title,
         baseline=baseline,
@@ -212,6 +218,13 @@ def report_command(
         uri=uri,
         command=_write_command_line(),
     )
+    if not watch:
+        found = make(output)
+    elif output is None:
+        raise ConfigError("--watch writes a file again and again: name it with --output, such as --output report.html")
+    else:
+        how: dict[str, Any] = {"pictures": pictures, "fragment": fragment, "sweep": sweep or None, "uri": uri}
+        found = watch_report(make, experiment, output, tell=say, **how)
     if output is None:
         print_report(found)
     if found.missing:
@@ -224,7 +237,7 @@ def _write_command_line() -> str:
     words = ["nnsweep", str(context.info_name), str(context.params["experiment"])]
     for option in context.command.params:
         value, name = context.params[option.name or ""], option.opts[0]
-        if not isinstance(option, click.Option) or value in (option.default, (), None, False):
+        if not isinstance(option, click.Option) or value in (option.default, (), None, False) or name == "--watch":
             continue
         if value is True:
             words.append(name)

@@ -23,7 +23,7 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
+{reload}<meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
 <style>
 {style}</style>
@@ -45,13 +45,15 @@ LONG = 20
 """Characters beyond which a cell is given room."""
 
 
-def html(findings: Findings) -> str:
+def html(findings: Findings, *, reload: int = 0) -> str:
     """Write the report.
 
     Parameters
     ----------
     findings : Findings
         What it says.
+    reload : int
+        After how many seconds the page loads itself again; 0 for never.
 
     Returns
     -------
@@ -66,6 +68,7 @@ def html(findings: Findings) -> str:
     explorer = explore(findings.study) if findings.study else None
     return PAGE.format(
         policy=POLICY.format(digest=digest),
+        reload=f'<meta http-equiv="refresh" content="{reload}">\n' if reload else "",
         title=Html.escape(findings.title),
         style=style + sheet,
         body=body,
