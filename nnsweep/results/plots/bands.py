@@ -92,7 +92,8 @@ def describe_bands(kind: str, members: Sequence[Sequence[pd.DataFrame]], n_absen
         span = f"{several[0]}" if len(several) == 1 else f"{several[0]} to {several[-1]}"
         notes.append(f"Bands: 95 % interval of each mean over seeds by itself (n = {span}).")
     if 2 in counts and kind == "seed":
-        notes.append("Where there are two seeds: from the lower to the higher one.")
+        of_two = "Where there are two seeds" if several else "Bands"
+        notes.append(f"{of_two}: from the lower to the higher one.")
     if any(len({float(history["epoch"].max()) for history in histories}) > 1 for histories in members):
         notes.append("A line ends with the run that stopped first.")
     if n_absent:

@@ -163,8 +163,8 @@ NARROWEST_PANEL = 1.9
 """Inches that a panel needs there."""
 FIRST = ("test_accuracy", "val_accuracy", "train_cost")
 """The panels that such a row has at least."""
-LEAST_PANEL = 2.2
-"""Inches that a panel needs beside another."""
+LEAST_PANEL, LEAST_SMALL_PANEL = 2.2, 1.6
+"""Inches that a panel, and a small one, need beside another."""
 TITLE_POINTS = 10.0
 UNDER = 0.45
 """Inches under a panel for its numbers and the axis' name."""
@@ -256,7 +256,7 @@ def nothing(reason: str, title: str = "") -> Figure:
     return figure
 
 
-def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, Axes]]:
+def panelled(names: Sequence[str], title: str = "", *, are_small: bool = False) -> tuple[Figure, dict[str, Axes]]:
     """Make a figure with a panel over epochs for each name: three side by side, four in two rows, as the page allows.
 
     Parameters
@@ -266,6 +266,8 @@ def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, A
         has one row, with the accuracies first.
     title : str
         A line above the panels.
+    are_small : bool
+        Whether the panels are small, four in a row.
 
     Returns
     -------
@@ -276,14 +278,16 @@ def panelled(names: Sequence[str], title: str = "") -> tuple[Figure, dict[str, A
     """
     if not names:
         return nothing("no epoch was recorded", title), {}
-    columns = max(1, min(len(names) if len(names) <= 3 else 2, int(page().width // LEAST_PANEL)))
+    wanted, least = (4, LEAST_SMALL_PANEL) if are_small else (len(names) if len(names) <= 3 else 2, LEAST_PANEL)
+    columns = max(1, min(wanted, int(page().width // least)))
     if page().height < LOW:  # one row, of what tells most
         columns = max(1, min(len(names), int(page().width // NARROWEST_PANEL)))
         best = sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))[:columns]
         names = [name for name in names if name in best]
     rows = math.ceil(len(names) / columns)
     width = page().width if columns > 1 else min(NARROW, page().width)
-    figure = blank(width, 0.25 * bool(title) + (2.5 if columns > 1 or rows == 1 else 1.9) * rows, title)
+    height = 1.6 if are_small else 2.5 if columns > 1 or rows == 1 else 1.9
+    figure = blank(width, 0.25 * bool(title) + height * rows, title)
     panels = {name: figure.add_subplot(rows, columns, place) for place, name in enumerate(names, 1)}
     for axes in panels.values():
         prepare(axes, "epoch")

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.factors import EXTENT, KINDS, check_settings, choose_axes, place_level, sort_levels
 from nnsweep.results.frame import check_columns, plain, smaller_is_better
-from nnsweep.results.plots.bands import PANELS, RATE, describe_bands, is_present, take_points
+from nnsweep.results.grouping import describe_settings
+from nnsweep.results.plots.bands import PANELS, RATE, band, describe_bands, is_present, take_points
 from nnsweep.results.plots.curves import CurveGroup, draw_panels
-from nnsweep.results.plots.figure import add_legend, blank, nothing, page, panelled, prepare
-from nnsweep.results.plots.style import OTHERS, Style, style_levels
+from nnsweep.results.plots.figure import LOW, POINTS, add_legend, blank, fit_text, nothing, page, panelled, prepare
+from nnsweep.results.plots.spans import apply_view, choose_view
+from nnsweep.results.plots.style import NAMED, OTHERS, Style, style_levels
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import count, join_words, short_name, value_text
 
@@ -30,6 +32,15 @@ class _Level(NamedTuple):
     histories: list[pd.DataFrame]
     mean: float
     n_left_out: int
+
+
+class _Course(NamedTuple):
+    """What learning rates a schedule had: its name in full and by itself, its other settings, and the histories."""
+
+    label: str
+    schedule: str
+    details: str
+    histories: list[pd.DataFrame]
 
 
 def plot_curves_by(
@@ -151,26 +162,53 @@ def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *,
     Returns
     -------
     matplotlib.figure.Figure
-        Sixteen schedules are named, further ones grey. One that depends on how training goes has a line for each course
-        it took.
+        Up to sixteen schedules have a line each, in one panel, or a panel each if there are more lines than eight and
+        the same schedule has several. One that depends on how training goes has a line for each course it took.
     """
     courses = _find_courses(runs, histories)
     if not courses:
         return nothing("no learning rate was recorded", title)
+    names = [*dict.fromkeys(one.schedule for one in courses)]
+    if len(courses) > NAMED and 1 < len(names) < len(courses) and page().height >= LOW:
+        return _draw_schedule_panels(courses, names, title)
     figure = blank(page().width, 3.2 + 0.25 * bool(title), title)
     axes = figure.subplots()
     prepare(axes, "epoch")
-    styles = dict(zip(courses, _style_most(len(courses)), strict=True))
-    lines = [CurveGroup([history], styles[label]) for label, of_label in courses.items() for history in of_label]
-    draw_panels({RATE: axes}, lines, "course")
+    styles = _style_most(len(courses))
+    pairs = [*zip(courses, styles, strict=True)]
+    draw_panels(
+        {RATE: axes}, [CurveGroup([history], style) for one, style in pairs for history in one.histories], "course"
+    )
     legend = {
-        f"{label} ({len(of_label)} courses)" if len(of_label) > 1 else label: styles[label].line
-        for label, of_label in courses.items()
-        if styles[label] != OTHERS
+        f"{one.label} ({len(one.histories)} courses)" if len(one.histories) > 1 else one.label: style.line
+        for one, style in pairs
+        if style != OTHERS
     }
     if len(courses) > len(legend):
         legend[f"{len(courses) - len(legend)} others"] = OTHERS.line
     add_legend(figure, [*legend], [*legend.values()])
+    return figure
+
+
+def _draw_schedule_panels(courses: Sequence[_Course], names: Sequence[str], title: str) -> Figure:
+    """Draw a small panel for each schedule, with a line for each of its other settings; all show the same rates."""
+    details = [*dict.fromkeys(one.details for one in courses)]
+    styles = dict(zip(details, _style_most(len(details)), strict=True))
+    figure, panels = panelled(names, title, are_small=True)
+    everything = [band([history], RATE) for one in courses for history in one.histories]
+    view = choose_view(RATE, everything, everything)
+    n_columns = max(axes.get_subplotspec().colspan.stop for axes in panels.values())  # type: ignore[union-attr]
+    room = figure.get_figwidth() / n_columns - 0.1
+    for name, axes in panels.items():
+        of_name = [one for one in courses if one.schedule == name]
+        lines = [CurveGroup([history], styles[one.details]) for one in of_name for history in one.histories]
+        draw_panels({RATE: axes}, lines, "course")
+        apply_view(axes, view)
+        axes.set_title(fit_text(name, room), fontsize=POINTS, y=1, parse_math=False)
+    legend = {one: styles[one].line for one in details if styles[one] != OTHERS}
+    if len(details) > len(legend):
+        legend[f"{len(details) - len(legend)} others"] = OTHERS.line
+    add_legend(figure, [*legend], [*legend.values()], notes=["Learning rates over the epochs."])
     return figure
 
 
@@ -180,11 +218,11 @@ def choose_schedule_axes(runs: pd.DataFrame) -> list[str]:
     return [name for name in choose_axes(runs, first=first) if name in first or name.startswith("schedule.")]
 
 
-def _find_courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+def _find_courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> list[_Course]:
     """Give the different courses of each schedule; one that only stopped earlier is not another one."""
     ended = runs.drop(columns=[*KINDS, "state"], errors="ignore").assign(**{ANY: 1.0})
     groups = estimate_configurations(ended, ANY, by=choose_schedule_axes(runs))
-    courses: dict[str, list[pd.DataFrame]] = {}
+    courses = []
     for group in sorted(groups, key=lambda group: [place_level(level) for level in group.levels]):
         run_ids = runs["run_id"].iloc[list(group.counted.values())]
         of_group = [histories[run_id] for run_id in run_ids if run_id in histories]
@@ -193,7 +231,9 @@ def _find_courses(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> 
             rates = take_points(history, RATE)[1].tobytes()
             if rates and not any(other.startswith(rates) for other in longest):
                 longest[rates] = history
-        is_only = group.label == "all runs" and "schedule" in runs.columns
+        name = str(runs["schedule"].iloc[group.rows[0]]) if "schedule" in runs.columns else group.label
+        details = {short_name(key, [*group.settings]): one for key, one in group.settings.items() if key != "schedule"}
         if longest:
-            courses[str(runs["schedule"].iloc[0]) if is_only else group.label] = [*longest.values()]
+            label = name if group.label == "all runs" else group.label
+            courses.append(_Course(label, name, describe_settings(details, name), [*longest.values()]))
     return courses

@@ -153,6 +153,8 @@ def choose_view(metric: str, leading: Sequence[Band], everything: Sequence[Band]
         parts, shown = [np.full(len(one.mean), True) for one in leading], whole
     bands = unite([measure(end[parts[place]]) for place in kept for end in (leading[place].low, leading[place].high)])
     shown = shown.reach_towards(bands, BAND_REACH)
+    if metric == RATE and not is_logarithmic:
+        shown = unite([shown, Span(0.0, 0.0)])  # else a constant rate is the whole of its axis
     if is_logarithmic:
         room = 0.05 * shown.length or 0.1
         shown = Span(10 ** (shown.low - room), min(10 ** (shown.high + room), ceiling))

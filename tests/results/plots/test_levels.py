@@ -5,6 +5,7 @@ import pytest
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.plots.bands import band
+from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.levels import plot_curves_by, plot_schedules
 
 
@@ -30,6 +31,20 @@ def test_only_schedule_is_named_and_a_varying_rate_is_shown(made):
     rates = runs.assign(**{"optimizer.learning_rate": [0.1 if width == 8 else 0.2 for width in runs["width"]]})
     rates.attrs["settings"] = [*runs.attrs["settings"], "optimizer.learning_rate"]
     assert legend(plot_schedules(rates, histories)) == ["learning_rate=0.1", "learning_rate=0.2"]
+
+
+@pytest.mark.parametrize("width", [7.2, 3.35])
+def test_many_schedules_of_several_rates_have_a_panel_each(made, readable, width):
+    runs, histories = made(schedules=["constant", "exp", "step", "a_rather_long_name"], depths=[1])
+    rates = runs.assign(**{"optimizer.learning_rate": [width / 80 for width in runs["width"]]})
+    rates.attrs["settings"] = [*runs.attrs["settings"], "optimizer.learning_rate"]
+    with lay_out_for(width=width):
+        figure = plot_schedules(rates, histories)
+    assert len(figure.axes) == 4
+    assert figure.axes[1].get_title() == "constant"
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert legend(figure) == ["learning_rate=0.1", "learning_rate=0.2", "learning_rate=0.4"]
+    readable(figure)
 
 
 def test_a_schedule_that_took_several_courses_says_how_many(made):
