@@ -172,6 +172,10 @@ ABOVE = 0.28
 """Inches above a panel for its name."""
 RIGHT = 0.18
 """Inches at the right of a panel, into which its last number may reach."""
+ENTRY = 0.18
+"""Inches from an entry of a legend to the next."""
+OTHER_FONT = 0.02
+"""Inches that a line may need besides in another font than the default one."""
 HANDLE = 0.65
 """Inches that an entry of a legend needs beside its text."""
 LONGEST_LABEL = 44
@@ -367,7 +371,8 @@ def add_legend(
         text.set_text(label)
     legend.get_title().set_parse_math(False)
     legend.set_title("\n".join(lines))
-    height = 0.1 + LINE * len(lines) + (LINE + 0.05) * math.ceil(len(texts) / columns)
+    rows, more = math.ceil(len(texts) / columns), OTHER_FONT * bool(page().font)
+    height = 0.1 + (LINE + more) * len(lines) + (ENTRY + more) * rows
     figure.set_figheight(min(figure.get_figheight() + height, max(page().height, height + LEAST_HEIGHT)))
     _place_panels(figure, height)
 
