@@ -298,12 +298,19 @@ FORMATS = {"both": ("svg", "png"), "all": ("svg", "png", "pdf"), "svg": ("svg",)
 @click.command("plot", short_help="Draw the runs of EXPERIMENT: maps, curves, costs; also for a paper or slides.")
 @experiment_argument
 @output_option(default="pictures", show_default=True, shell_complete=complete_folders, help="Folder to write into.")
-@click.option("--format", "format_", type=click.Choice([*FORMATS]), default="both", show_default=True, help="Of files.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([*FORMATS]),
+    default="both",
+    show_default=True,
+    help="both is svg and png, all is pdf, too.",
+)
 @click.option("--only", multiple=True, metavar="NAME", help="A picture; may be given several times.")
 @click.option("--metric", default="test_accuracy", show_default=True, help="What configurations are compared by.")
-@click.option("--x", metavar="SETTING", help="What the map has from left to right.")
-@click.option("--y", metavar="SETTING", help="What the map has from below to above.")
-@click.option("--panels", metavar="SETTINGS", help="What the map has a panel for each value of, separated by commas.")
+@click.option("--x", metavar="SETTING", help="The setting along the map's horizontal axis.")
+@click.option("--y", metavar="SETTING", help="The setting along its vertical axis.")
+@click.option("--panels", metavar="SETTINGS", help="Settings that make its panels, separated by commas.")
 @click.option("--title", help="A line above each picture, '' for none; the experiment's name if not given.")
 @click.option("--width", metavar="LENGTH", help="Such as 8.5cm or 3.35in; also column (8.5cm) and page (7.2in).")
 @click.option("--dpi", type=click.IntRange(30, 2400), help="Dots per inch of PNG files; 150 if not given.")
@@ -333,8 +340,8 @@ def plot_command(
 ) -> None:
     """Draw the runs of EXPERIMENT: maps, curves, costs, every picture that says something about them.
 
-    Letters keep their 8 points at any width. A map of any two settings has a panel for each value of others: with
-    --panels '' it is one, whose cells show the best choice of all else.
+    Letters keep their 8 points at any width. The map can have any two settings as its axes and others as its panels;
+    with --panels '' it is a single one, whose cells show the best choice of all else.
 
     For example: nnsweep plot depth_width --output pictures --width 8.5cm --format pdf
 

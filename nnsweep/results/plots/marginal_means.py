@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from nnsweep.results.frame import plain, take_numbers
 from nnsweep.results.plots.figure import LINE, POINTS, add_legend, blank, fit_text, nothing, page, prepare
 from nnsweep.results.statistics.summary import ACCURACY
-from nnsweep.results.wording import metric_text, short_name, value_text
+from nnsweep.results.wording import count, metric_text, short_name, value_text
 
 MOST = 12
 """How many values of a setting are shown; of one with more, those in the middle are left out."""
@@ -66,7 +66,8 @@ def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: 
         axes.axhspan(row - 0.5, row + 0.5, color="#EEEEEE", linewidth=0, zorder=0)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     n_hidden = sum(map(len, parts)) - sum(map(len, shown))
-    hidden = f" {n_hidden} values in the middle are not shown." if n_hidden else ""
+    are = "is" if n_hidden == 1 else "are"
+    hidden = f" {count(n_hidden, 'value')} in the middle {are} not shown." if n_hidden else ""
     note = f"The intervals hold at once for all values of a setting.{hidden}"
     add_legend(figure, ["mean over other settings, with its interval"], [MEAN], notes=[note])
     return figure

@@ -108,21 +108,17 @@ class _Limits(NamedTuple):
 
 
 def _choose_limits(groups: Sequence[EstimatedConfiguration], metric: str) -> _Limits:
-    """Choose where the axis begins and ends: with the better runs, and with the intervals that are among them."""
+    """Choose where the axis begins and ends: with the better runs, and intervals that do not make it much longer."""
     values = [value for group in groups for value in group.finished]
     if not values:
         return _Limits(0.0, 1.0)
-    is_smaller_better = smaller_is_better(metric)
-    low, high = choose_range(values, reach=AXIS_REACH, is_smaller_better=is_smaller_better)
-    if (low, high) == (min(values), max(values)):
-        ends = [end for group in groups for end in (group.low, group.high) if not math.isnan(end)]
-        low, high = choose_range([*values, *ends], reach=AXIS_REACH, is_smaller_better=is_smaller_better)
-    for group in groups:
-        if is_smaller_better and group.high <= high:
-            low = min(low, group.low)
-        elif not is_smaller_better and group.low >= low:
-            high = max(high, group.high)
-    return _Limits(low, high)
+    low, high = choose_range(values, reach=AXIS_REACH, is_smaller_better=smaller_is_better(metric))
+    room = (high - low) or 0.02 * abs(high)
+    ends = [end for group in groups for end in (group.low, group.high) if low - room <= end <= high + room]
+    return _Limits(
+        min([low, *ends]) if low == min(values) else low,
+        max([high, *ends]) if high == max(values) else high,
+    )
 
 
 def _draw_row(axes: Axes, row: int, group: EstimatedConfiguration, style: Style, shown: _Limits) -> None:
@@ -147,6 +143,7 @@ def _notes(
 ) -> list[str]:
     n_hidden = len(groups) - len(best)
     sides = [shown.beyond(value) for group in best for value in group.finished]
+    ends = [end for group in best for end in (group.low, group.high) if group.finished]
     failed = "a failed run counts as guessing in the mean"
     counts_guesses = any(len(group.values) > len(group.finished) > 0 for group in best)
     return [
@@ -154,6 +151,7 @@ def _notes(
         f"One {best[0].kind} has no interval." if any(group.has_no_interval for group in best) else "",
         f"{ARROWS[-1]} counts runs below {shown.low:.6g}; a mean below it is written out." if -1 in sides else "",
         f"{ARROWS[1]} counts runs above {shown.high:.6g}; a mean above it is written out." if 1 in sides else "",
+        "Arrow at an edge: the interval goes on." if any(map(shown.beyond, ends)) else "",
         f"{FAILED} counts runs without a result{f'; {failed}' * counts_guesses}."
         if any(one.n_failed for one in best)
         else "",
