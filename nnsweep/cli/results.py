@@ -291,7 +291,7 @@ def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int
     end_command(result)
 
 
-FORMATS = {"both": ("svg", "png"), "all": ("svg", "png", "pdf"), "svg": ("svg",), "png": ("png",), "pdf": ("pdf",)}
+FORMATS = {name: (name,) for name in ("svg", "png", "pdf")} | {"both": ("svg", "png"), "all": ("svg", "png", "pdf")}
 """The formats of pictures by what is asked for."""
 
 

@@ -115,7 +115,7 @@ def test_files_and_folders_are_left_to_the_shell():
 
 def test_commands_have_their_options_and_what_those_take():
     assert {"--output", "--filter", "--sort", "--uri"} < {*texts("export", "nnsweep", "--")}
-    assert texts("plot", "x", "--format", "") == ["svg", "png", "both"]
+    assert texts("plot", "x", "--format", "") == ["svg", "png", "pdf", "both", "all"]
     assert texts("plot", "x", "--format=s") == ["--format=svg"]
     assert texts("completion", "") == ["bash", "zsh", "fish"]
     assert texts("help", "ex") == ["export"]
