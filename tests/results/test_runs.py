@@ -138,4 +138,4 @@ def test_a_plan_says_what_becomes_of_its_jobs():
     plan = make_runs().assign(action=["run"] * 10 + ["reuse"] * 2, test_accuracy=None)
     assert "action" in read_cells(plan._repr_html_())[0]
     assert "<strong>12 jobs of the experiment shapes: 10 to run, 2 to reuse</strong>" in plan._repr_html_()
-    assert "without a real test accuracy" not in plan._repr_html_()
+    assert "without a finite test accuracy" not in plan._repr_html_()

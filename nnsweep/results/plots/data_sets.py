@@ -100,10 +100,10 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
         where = {"ha": "right" if is_left else "left", "va": "center", "fontsize": POINTS, "parse_math": False}
         axes.text(edge + 0.13 * side * inch, y, text, **where)  # type: ignore[arg-type]
     hidden = len(comparison.ranking) - k
-    bar = f"A bar joins configurations of which no two can be told apart over {n} data sets (Wilcoxon, Holm)."
+    bar = f"A bar joins configurations no two of which differ significantly over {n} data sets (Wilcoxon, Holm)."
     notes = [
         f"Mean ranks by {metric_text(comparison.metric)}, the best at the left. "
-        + (bar if groups else "Every two of them can be told apart."),
+        + (bar if groups else "All of them differ significantly from each other."),
         f"CD = {comparison.critical_difference:.2f}: the critical difference of two mean ranks by Nemenyi's test."
         + f" The best {k} of {len(comparison.ranking)}." * bool(hidden),
     ]
@@ -177,10 +177,10 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
     axes.set_ylim(k - 0.5, -0.5 - HEADING)
     axes.spines[:].set_visible(False)
     hidden = len(comparison.labels) - k
-    framed = "Framed: can be told apart." if shown["distinguishable"].any() else "No two of these can be told apart."
+    framed = "Framed: significant." if shown["distinguishable"].any() else "No difference is significant."
     notes = [
         f"In a cell: mean difference in {metric_text(comparison.metric)}, row minus column; data sets on which the row "
-        f"is better/equal/worse; p of Wilcoxon's test, corrected (Holm). {framed}"
+        f"is better/equal/worse; p of Wilcoxon's test, adjusted (Holm). {framed}"
         + f" The best {k} of {len(comparison.labels)}."
         * bool(hidden)
     ]

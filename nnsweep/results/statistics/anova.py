@@ -114,7 +114,7 @@ def effects(
     check_settings(factors or ())
     groups = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in groups):
-        raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to explain")
+        raise ConfigError(f"no run finished with a finite {printable(metric)}, so there is nothing to explain")
     usable, units, values = take_units(runs, groups)
     repeats, chosen = groups[0].repeats, choose_factors(usable, metric, factors)
     design = _make_design(usable, units, values, chosen.names, blocks=blocks)

@@ -111,7 +111,7 @@ def compare(
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     if ranked and not any(one.counted for one in ranked):
-        raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to compare")
+        raise ConfigError(f"no run finished with a finite {printable(metric)}, so there is nothing to compare")
     tables: list[pd.DataFrame] = []
     pairing = find_pairing(runs, ranked)
     options: dict[str, Any] = {"confidence": confidence, "sign": -1 if smaller_is_better(metric) else 1}

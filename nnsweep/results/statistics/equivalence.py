@@ -126,7 +126,7 @@ def compare_equivalence(
         raise ConfigError(f"rope: {printable(metric)} has no usual margin; say which difference does not matter")
     ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     if not any(one.counted for one in ranked):
-        raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to compare")
+        raise ConfigError(f"no run finished with a finite {printable(metric)}, so there is nothing to compare")
     chosen = ranked[0] if reference is None else find_configuration(runs, ranked, reference)
     sign = -1 if smaller_is_better(metric) else 1
     pairs = find_pairing(runs, ranked)[ranked.index(chosen)].tolist()

@@ -114,7 +114,7 @@ def marginal_means(
     check_settings(factors or ())
     groups = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in groups):
-        raise ConfigError(f"no finished run has a real {printable(metric)}: there is nothing to average")
+        raise ConfigError(f"no run finished with a finite {printable(metric)}, so there is nothing to average")
     usable, units, values = take_units(runs, groups)
     chosen = choose_factors(usable, metric, factors)
     codes = [coded(usable, name) for name in chosen.names]

@@ -77,7 +77,7 @@ def test_nothing_to_compare_is_said(plot, words):
 
 def test_a_bar_joins_what_cannot_be_told_apart(words):
     clear, alike = compared(12, ["a", "b", "c"], step=0.1), compared(12, ["a", "b", "c"], step=0.0)
-    assert "Every two of them can be told apart." in words(plot_critical_difference(clear))
+    assert "All of them differ significantly from each other." in words(plot_critical_difference(clear))
     assert "A bar joins" in words(plot_critical_difference(alike))
     assert f"CD = {clear.critical_difference:.2f}" in words(plot_critical_difference(clear))
     assert {"a (1.0)", "b (2.0)", "(3.0) c"} <= {*words(plot_critical_difference(clear)).split("\n")}

@@ -292,7 +292,7 @@ def test_a_single_configuration_has_only_its_seeds():
     [
         (lambda runs: runs, {"factors": ["aa"]}, "unknown name 'aa'"),
         (lambda runs: runs.drop(columns="seed").assign(speed=1), {"blocks": True}, "did you mean 'speed'"),
-        (lambda runs: runs.assign(state="failed"), {}, "no finished run has a real test_accuracy"),
+        (lambda runs: runs.assign(state="failed"), {}, "no run finished with a finite test_accuracy"),
         (lambda runs: pd.concat([runs, runs]), {}, "have one configuration"),
     ],
 )

@@ -149,7 +149,7 @@ def test_nothing_to_compare_is_an_empty_table_or_said():
     assert len(compare(table({"a": [0.9, 0.8]}))) == 0
     assert len(compare(table({"a": [0.9]}).iloc[:0])) == 0
     assert indistinguishable(table({"a": [0.9, 0.8]})) == ["all runs"]
-    with pytest.raises(ConfigError, match="no finished run has a real test_accuracy"):
+    with pytest.raises(ConfigError, match="no run finished with a finite test_accuracy"):
         compare(table({"a": [0.9], "b": [0.9]}).assign(state="failed"))
 
 
