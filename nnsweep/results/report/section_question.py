@@ -67,8 +67,8 @@ class Methods(Section):
     scope = "either"
 
     def build(self, study: Study) -> SectionContent:
-        notes = [note for section in choose_sections(study) for note in section.method_notes(study)]
-        return SectionContent(name="methods", heading="Notes on methods", sentences=tuple(notes))
+        notes = [" ".join(section.method_notes(study)) for section in choose_sections(study)]
+        return SectionContent(name="methods", heading="Notes on methods", points=tuple(filter(None, notes)))
 
 
 def _is_grid_of_sizes(runs: pd.DataFrame) -> bool:

@@ -100,8 +100,9 @@ def _tabulate_accuracies(study: Study, accuracies: pd.DataFrame) -> Table:
     columns.append(Column(heading, "low", lambda row: _write(study, row, "both"), needs_row=True))
     return Table(
         name="accuracies",
-        caption=f"Accuracy {whom} (networks that finished, on {int(accuracies['n_examples'].iloc[0]):,} test "
-        f"examples), with {percent(study.confidence)} intervals that each hold by themselves.",
+        caption=f"Accuracy {whom}, estimated from the networks that finished and their results on "
+        f"{int(accuracies['n_examples'].iloc[0]):,} test examples; each {percent(study.confidence)} interval holds by "
+        "itself.",
         frame=accuracies,
         columns=tuple(columns),
     )

@@ -48,4 +48,4 @@ def test_later_looks_are_told_with_their_level(seeds, looks, words):
     (sentence,) = said(study)
     assert words in sentence
     assert f"this one uses {100 * spend_error(looks):.2f} % confidence to keep 95 % over" in sentence
-    assert any("Lan and DeMets" in note for note in findings(study).section("methods").sentences)
+    assert any("Lan and DeMets" in note for note in findings(study).section("methods").points)

@@ -76,7 +76,7 @@ def test_a_section_that_is_defined_is_in_its_places(study_of):
     found = findings(study_of({"8": [0.9, 0.91]}))
     assert [section.name for section in found.sections][:3] == ["answer", "question", "seeds"]
     assert found.section("answer").points[0] == "There are 2 seeds."
-    assert found.section("methods").sentences[0] == "Seeds are counted."
+    assert found.section("methods").points[0] == "Seeds are counted."
 
 
 def test_no_two_sections_have_one_place():
@@ -213,11 +213,11 @@ def test_a_reader_is_told_how_to_have_it_again(full):
 
 
 def test_the_methods_name_the_tests_that_were_used(study_of):
-    said = " ".join(findings(study_of({"20-20": spread(0.96), "8": spread(0.9, turn=1)})).section("methods").sentences)
+    said = " ".join(findings(study_of({"20-20": spread(0.96), "8": spread(0.9, turn=1)})).section("methods").points)
     assert "Student's" in said
     assert "Welch" in said
     assert "paired t test" not in said
-    one_seed = " ".join(findings(study_of({"20-20": [0.96], "8": [0.9]})).section("methods").sentences)
+    one_seed = " ".join(findings(study_of({"20-20": [0.96], "8": [0.9]})).section("methods").points)
     assert "Student" not in one_seed
     assert "Holm" not in one_seed
 
@@ -245,7 +245,7 @@ def test_a_picture_is_in_the_section_that_it_belongs_to(full):
 
 
 def methods_of(runs: pd.DataFrame) -> str:
-    return " ".join(findings(Study(runs=runs)).section("methods").sentences)
+    return " ".join(findings(Study(runs=runs)).section("methods").points)
 
 
 def test_the_methods_say_what_the_test_set_is():
