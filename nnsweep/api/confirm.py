@@ -115,8 +115,8 @@ class Confirmation:
         left = f"; {self.n_left_out:,} more left out, see --most" if self.n_left_out else ""
         return (
             f"Confirming {n:,} of {of} of {printable(self.request.experiment)} ("
-            f"{join_words([one.label for one in self.candidates])}{left}) on {count(len(seeds), 'seed')} that "
-            f"nobody has looked at, {seeds[0]} to {seeds[-1]}, in the experiment {printable(self.experiment)}"
+            f"{join_words([one.label for one in self.candidates])}{left}) on {count(len(seeds), 'new seed')} "
+            f"({seeds[0]} to {seeds[-1]}), in the experiment {printable(self.experiment)}"
         )
 
 
@@ -253,8 +253,8 @@ def _rank(runs: pd.DataFrame, request: ConfirmationRequest) -> list[Configuratio
         )
     if len(ranked) == 1 and not request.only:
         raise ConfigError(
-            f"{named} has one configuration, so nothing was chosen that luck could have helped; its own report tells "
-            f"how sure it is: nnsweep report {quote_argument(request.experiment)}"
+            f"{named} has one configuration, so nothing was chosen; its own report says how sure the result is: "
+            f"nnsweep report {quote_argument(request.experiment)}"
         )
     return ranked
 

@@ -55,7 +55,7 @@ def told(study: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 
 def seeds_in(text: str) -> list[int]:
-    return [*map(int, re.search(r"looked at, (\d+) to (\d+),", text).groups())]
+    return [*map(int, re.search(r"new seeds? \((\d+) to (\d+)\), in", text).groups())]
 
 
 def test_candidates_are_trained_on_seeds_of_their_own(told):

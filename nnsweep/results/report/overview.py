@@ -169,9 +169,9 @@ def _choose_next_step(study: Study) -> NextStep:
         return NextStep(_explain_failure(study))
     if study.has_several_data_sets:
         rule = next(iter(write_filters(study.runs).values()))
-        return NextStep("See what one data set says by itself.", _write_command(study, "report", rule=rule))
+        return NextStep("Look at one data set by itself.", _write_command(study, "report", rule=rule))
     if study.origin.confirmed_in:
-        reason = "The candidates were trained again on new seeds. See with what result."
+        reason = "The candidates were trained again on new seeds. See how they did."
         return NextStep(reason, _write_command(study, "report", experiment=study.origin.confirmed_in))
     n_configurations, has_one_repeat = len(study.configurations), int(study.row_of(study.chosen)["n_units"]) < 2
     if n_configurations == 1 and has_one_repeat:
