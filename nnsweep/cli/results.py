@@ -247,7 +247,7 @@ def _write_command_line() -> str:
     return mask_secrets(" ".join(map(quote_argument, words)))
 
 
-@click.command("confirm", short_help="Train what may be the best of EXPERIMENT on seeds that nobody has looked at.")
+@click.command("confirm", short_help="Train what may be the best of EXPERIMENT on new seeds.")
 @experiment_argument
 @click.option("--seeds", type=int, default=10, show_default=True, help="How many new seeds for each candidate.")
 @click.option("--most", type=int, default=5, show_default=True, help="The most candidates.")
@@ -260,7 +260,7 @@ def _write_command_line() -> str:
 @click.option("--dry-run", is_flag=True, help="Print the plan, and stop.")
 @store_option
 def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int, **options: Any) -> None:
-    """Train what may be the best of EXPERIMENT on seeds that nobody has looked at, and report from those alone.
+    """Train what may be the best of EXPERIMENT on new seeds, and report from those alone.
 
     The best of many was picked by looking, so its result is too good; new seeds tell by how much. The candidates are
     the study's choice and what is not clearly worse than the best. Their runs are recorded in EXPERIMENT-confirm. The
