@@ -118,9 +118,8 @@ ONLY = {
 
 def _refuse_foreign_options(kind: str) -> None:
     """Refuse the options that were given although only another kind of table has them."""
-    context = click.get_current_context()
     for name in ONLY[kind]:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if _is_given(name):
             option = f"--{name.replace('_', '-')}"
             raise ConfigError(f"{option} is for --to {kind} tables only: leave it out, or add --to {kind}")
 
@@ -170,6 +169,11 @@ def _export_for_paper(
 @click.option(
     "--pictures", is_flag=True, help="Write pictures beside a .md or .tex file; an .html file has them in it."
 )
+@click.option(
+    "--reproducibility",
+    is_flag=True,
+    help="Instead of the report, what an article says for its results to be repeated: a paragraph and a checklist.",
+)
 @click.option("--fragment", is_flag=True, help="A .tex file without preamble, to be \\input into an article.")
 @click.option("--watch", is_flag=True, help="Write the file again as runs end, until no run is running any more.")
 @store_option
@@ -187,6 +191,7 @@ def report_command(
     filter_: str,
     sweep: tuple[str, ...],
     pictures: bool,
+    reproducibility: bool,
     fragment: bool,
     watch: bool,
     uri: str | None,
@@ -201,6 +206,19 @@ def report_command(
     from nnsweep.api.report import print_report, report
     from nnsweep.api.watch import watch_report
 
+    if reproducibility:
+        _report_reproducibility(
+            experiment,
+            output,
+            metric=metric,
+            by=split_list(by) or None,
+            confidence=confidence,
+            failures=failures,
+            sweep=sweep or None,
+            filter=filter_,
+            uri=uri,
+        )
+        return
     make = partial(
         report,
         experiment,
@@ -229,6 +247,28 @@ def report_command(
         print_report(found)
     if found.missing:
         raise StoreError("the report lacks what needs the files that cannot be read; see above")
+
+
+NOT_FOR_REPRODUCIBILITY = ("title", "baseline", "rope", "pictures", "fragment", "watch")
+"""The options of `report` that its statement of reproducibility has no use for; as LaTeX it always is a fragment."""
+
+
+def _report_reproducibility(experiment: str, output: Path | None, **asked: Any) -> None:
+    """Write the statement of reproducibility, as Markdown on the terminal or into a file."""
+    from nnsweep.api.report import print_report
+    from nnsweep.api.reproducibility import report_reproducibility
+
+    for name in NOT_FOR_REPRODUCIBILITY:
+        if _is_given(name):
+            raise ConfigError(f"--{name} has no meaning for --reproducibility: leave one of them out")
+    found = report_reproducibility(experiment, output, **asked)
+    if output is None:
+        print_report(found)
+
+
+def _is_given(option: str) -> bool:
+    """Tell whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
 
 
 def _write_command_line() -> str:

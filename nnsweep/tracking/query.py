@@ -7,7 +7,7 @@ is named and left out.
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from random import Random
 
 from nnsweep.errors import ConfigError, StoreError
@@ -26,7 +26,7 @@ from nnsweep.tracking.record import (
     is_setting,
     parse_setting,
 )
-from nnsweep.tracking.runs import STATUSES
+from nnsweep.tracking.runs import COMMAND, STATUSES
 from nnsweep.tracking.store import Store, find_store, require_store
 
 PLAN = "plan.json"
@@ -68,6 +68,13 @@ def find_sweep_runs(uri: str, experiment_ids: Sequence[str], sweep: str) -> Iter
     for run in _search(uri, experiment_ids, RunQuery(tags={"nnsweep.sweep": sweep}, deleted=True)):
         if run.data.tags.get("nnsweep.sweep") == sweep:
             yield run
+
+
+def find_sweep_commands(store: Store, sweeps: Collection[str]) -> list[str]:
+    """Find the commands that have asked for some sweeps of an experiment, oldest first, as far as they are recorded."""
+    runs = search_runs(store, RunQuery(tags={"nnsweep.kind": "sweep"}))
+    commands = [run.data.tags.get(COMMAND, "") for run in runs if run.data.tags.get("nnsweep.sweep") in sweeps]
+    return [mask_secrets(command) for command in dict.fromkeys(commands) if command]
 
 
 def has_run(run: Run) -> bool:

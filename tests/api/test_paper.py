@@ -135,3 +135,26 @@ def test_a_report_is_a_fragment_where_one_is_asked_for(swept):
     said = nnsweep("report", "nnsweep", "--fragment", "-o", "report.md")
     assert said.code == 2
     assert "only LaTeX has fragments: name a .tex file instead of 'report.md'" in said.err
+
+
+def test_a_statement_is_read_from_the_record(swept):
+    nnsweep, study = swept
+    said = nnsweep("report", "nnsweep", "--reproducibility")
+    assert (said.code, said.err) == (0, "")
+    text = said.out.replace("\\", "")
+    assert "We trained 6 networks on iris: 2 configurations, each with 3 seeds (0 to 2)." in text
+    assert "96 training, 24 validation and 30 test examples" in text
+    assert "nnsweep -m arch=linear,shallow seed=0,1,2 data=iris trainer.epochs=3 tracking.pictures=false" in text
+    assert "of memory" in text
+    assert nnsweep("report", "nnsweep", "--reproducibility", "-o", "statement.tex").code == 0
+    assert r"\documentclass" not in (study / "statement.tex").read_text(encoding="utf-8")
+
+
+def test_a_statement_takes_no_options_of_a_report(swept):
+    nnsweep, _ = swept
+    said = nnsweep("report", "nnsweep", "--reproducibility", "--baseline", "8")
+    assert said.code == 2
+    assert "--baseline has no meaning for --reproducibility" in said.err
+    said = nnsweep("report", "nnsweep", "--reproducibility", "--filter", "seed > 99")
+    assert said.code == 2
+    assert "there are no such runs" in said.err

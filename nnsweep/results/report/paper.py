@@ -236,8 +236,8 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
         scale = ", computed on the scale of log odds" if study.is_accuracy else ""
         at_once = f"; with Bonferroni's correction, all {k:,} hold at once" if k > 1 else ""
         yield f"{what}: mean over {repeats} {how} (Student's t{scale}{at_once})."
-    yield from _explain_epoch(study)
-    yield from _explain_failures(study)
+    yield from explain_epoch(study)
+    yield from explain_failures(study)
     if len(table) > 1:
         yield "Bold: the best mean."
     joined = "".join(marks)
@@ -256,7 +256,7 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
         yield f"{count(n_left_out, 'configuration')} between the best {N_BEST} and the worst {N_WORST} are not shown."
 
 
-def _explain_epoch(study: Study) -> Iterable[str]:
+def explain_epoch(study: Study) -> Iterable[str]:
     """Say at which epoch a network is measured, and what the test set was used for."""
     if warnings := warn_of_optimism(study):
         yield from warnings
@@ -264,12 +264,13 @@ def _explain_epoch(study: Study) -> Iterable[str]:
     n_test = _count_examples(study, "n_test_samples") if "test" in study.metric else ""
     if study.metric == "test_accuracy":
         yield "Each network is measured at the epoch of its best validation accuracy."
-        yield f"The{f' {n_test}' * bool(n_test)} test examples were used for nothing else."
+        yield f"The{f' {n_test}' * bool(n_test)} test examples played no part in that choice."
     elif study.metric.startswith("final_"):
         yield f"Each network is measured after its last epoch{f', on {n_test} test examples' if n_test else ''}."
 
 
-def _explain_failures(study: Study) -> Iterable[str]:
+def explain_failures(study: Study) -> Iterable[str]:
+    """Say how many runs failed and what they count as."""
     n_failed = int(study.configurations["n_failed"].sum())
     if not n_failed:
         return

@@ -30,8 +30,8 @@ class Question(Section):
         extent = f"{count(len(runs), 'run')} of {count(n_configurations, 'configuration')}{where}{of}."
         if set(names) & set(ARCHITECTURE):  # layer sizes are read more easily with their depth and width
             names = [name for name in names if name != SIZES or not _is_grid_of_sizes(runs)]
-            names += [name for name in EXTENT if name in runs.columns and len(_values(runs, name)) > 1]
-        frame = pd.DataFrame({"setting": names, "values": [", ".join(_values(runs, name)) for name in names]})
+            names += [name for name in EXTENT if name in runs.columns and len(list_values(runs, name)) > 1]
+        frame = pd.DataFrame({"setting": names, "values": [", ".join(list_values(runs, name)) for name in names]})
         columns = (Column("setting", "setting"), Column("values", "values"))
         varied = Table(name="varied", caption="Settings that varied.", frame=frame, columns=columns)
         return SectionContent(
@@ -50,7 +50,7 @@ class Provenance(Section):
 
     def build(self, study: Study) -> SectionContent:
         origin, runs = study.origin, study.runs
-        settings = {name: _values(runs, name) for name in list_settings(runs) if name not in study.repeats.axes}
+        settings = {name: list_values(runs, name) for name in list_settings(runs) if name not in study.repeats.axes}
         same = [f"{name}={values[0]}" for name, values in settings.items() if len(values) == 1]
         points = [f"Not in this report: {problem}." for problem in origin.missing]
         points += [f"{name}: {value}." for name, value in origin.facts.items()]
@@ -75,14 +75,14 @@ def _is_grid_of_sizes(runs: pd.DataFrame) -> bool:
     """Tell whether depth and width say all that layer sizes do: layers of equal width, in every combination."""
     if not {SIZES, *EXTENT} <= {*runs.columns}:
         return False
-    depths, widths = (list(filter(str.isdecimal, _values(runs, name))) for name in EXTENT)
+    depths, widths = (list(filter(str.isdecimal, list_values(runs, name))) for name in EXTENT)
     return {*plain(runs[SIZES])} - {None} == {"-".join([width] * int(depth)) for depth in depths for width in widths}
 
 
 def _describe_data(study: Study) -> str:
     """Name the data sets, with the numbers of examples where these are the same in all of them."""
     runs = study.runs
-    names = _values(runs, "data") if "data" in runs.columns else []
+    names = list_values(runs, "data") if "data" in runs.columns else []
     if study.has_several_data_sets:
         names = study.data_sets.data_sets
     if not names:
@@ -114,7 +114,7 @@ def _describe_repeats(study: Study) -> str:
     return f"Repeats: {join_words(parts)}{each}."
 
 
-def _values(runs: pd.DataFrame, name: str) -> list[str]:
+def list_values(runs: pd.DataFrame, name: str) -> list[str]:
     """Write a column's different values: numbers by size, then names, layer sizes among them by their numbers."""
     values = {(isinstance(value, str), value) for value in plain(runs[name]) if value is not None}
     numbers = sorted(value for is_text, value in values if not is_text)  # type: ignore[type-var]
