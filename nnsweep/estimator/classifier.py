@@ -5,7 +5,7 @@ The same settings on the same examples give the same curves and weights as ``pyt
 
 import warnings
 from numbers import Integral
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,6 +177,10 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     _rows: list[Row]
     _recipe: Recipe
     _snapshot: Snapshot | None
+    if TYPE_CHECKING:  # scikit-learn's has no types
+
+        def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+            """Give the accuracy on samples and their labels."""
 
     @make_hinting
     def __init__(

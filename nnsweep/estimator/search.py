@@ -256,6 +256,11 @@ class _Stacked:
     estimator: Any
     cv: Any
     n_jobs: int | None
+    best_params_: dict[str, Any]
+    best_score_: float
+    best_index_: int
+    best_estimator_: Any
+    cv_results_: dict[str, Any]
     _searched: _Searched
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
