@@ -58,7 +58,7 @@ def use_pictures(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> N
         nnsweep.plot_cost(runs),
         nnsweep.plot_parallel(runs),
         nnsweep.plot_effects(nnsweep.effects(runs)),
-        nnsweep.plot_marginal_means(nnsweep.marginal_means(runs).levels),
+        nnsweep.plot_marginal_means(nnsweep.marginal_means(runs)),
         nnsweep.plot_learning_curves(runs, histories),
         nnsweep.plot_curves_by(runs, histories, "depth"),
         nnsweep.plot_schedules(runs, histories),

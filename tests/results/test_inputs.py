@@ -13,11 +13,7 @@ from nnsweep.results.inputs import WANTED, check_inputs
 
 from .test_runs import make_runs
 
-FUNCTIONS = [
-    name
-    for name in nnsweep.__all__
-    if inspect.isfunction(getattr(nnsweep, name)) and not name.startswith(("sweep", "plot_", "pictures"))
-]
+FUNCTIONS = [name for name in nnsweep.__all__ if inspect.isfunction(getattr(nnsweep, name)) and name != "sweep"]
 CHECKED = [
     (name, argument)
     for name in FUNCTIONS

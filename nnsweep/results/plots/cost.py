@@ -12,6 +12,7 @@ from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from numpy.typing import NDArray
 
 from nnsweep.results.frame import selection, smaller_is_better, take_numbers
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import (
     POINTS,
     add_legend,
@@ -74,6 +75,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
         less. They have rings, and their names where there is room. The panel shows the best and the front near them;
         an arrow at its edge stands for a configuration beyond it, or for an interval that goes on.
     """
+    check_inputs(runs=runs, metric=metric)
     priced = []
     costs_of = take_numbers(runs, cost)
     groups = estimate_configurations(runs, metric)

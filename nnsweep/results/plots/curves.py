@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.bands import (
     ACCURACIES,
     COSTS,
@@ -179,6 +180,7 @@ def plot_learning_curves(
         and for folds and splits, which are not independent. Accuracies and costs are shown from where the best have
         settled on.
     """
+    check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
     groups = estimate_configurations(runs, metric)
     styles = style_configurations([group.label for group in groups])
     run_ids = [str(run_id) for run_id in runs["run_id"]]

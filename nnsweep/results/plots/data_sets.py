@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nnsweep.results.frame import smaller_is_better
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import (
     POINTS,
     RIGHT,
@@ -65,6 +66,7 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
         The best rank at the left. The bars are of Wilcoxon's test with Holm's correction; the ruler above is Nemenyi's
         critical difference. Beyond thirty configurations, or as many as the page has room for, the best are shown.
     """
+    check_inputs(comparison=comparison)
     room = page().height - 1.75 - 0.25 * bool(title)
     ranking = comparison.ranking.iloc[: min(MOST_RANKS, 2 * max(1, int(room / ROW)))]
     k, n = len(ranking), len(comparison.data_sets)
@@ -148,6 +150,7 @@ def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") ->
         The row minus the column; the best mean rank first. What can be told apart has a frame. Beyond ten
         configurations, or as many as the page has room for, the best are shown.
     """
+    check_inputs(comparison=comparison)
     if not comparison.labels:
         return nothing(NOTHING_TO_COMPARE, title)
     names = [fit_text(label, 0.21 * page().width) for label in comparison.labels]
@@ -222,6 +225,7 @@ def plot_performance_profile(comparison: DataSetComparison, *, title: str = "") 
         A line of steps for each, the best mean rank first in the legend; those beyond the first ten are grey. At the
         left edge is the share of data sets on which it is the best, and the higher a line, the better.
     """
+    check_inputs(comparison=comparison)
     if not comparison.labels:
         return nothing(NOTHING_TO_COMPARE, title)
     profiles = comparison.profiles

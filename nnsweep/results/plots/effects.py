@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import plain, take_numbers
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.wording import short_name
@@ -42,6 +43,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str = "") -> Figure:
         A bar for each term, the largest first and the noise last; beyond twenty, or as many as the page has room for,
         the others are one bar.
     """
+    check_inputs(effects=effects)
     rows = _make_rows(effects, min(MOST, max(3, int((page().height - 0.25 * bool(title) - OTHER_HEIGHT) / ROW))))
     if not rows:
         return nothing("no effect could be estimated", title)

@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnsweep.results.frame import selection, smaller_is_better
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import (
     LINE,
     LOW,
@@ -131,6 +132,7 @@ def plot_grid(
     ConfigError
         If a column is unknown, is a repeat or is named twice.
     """
+    check_inputs(runs=runs, metric=metric)
     if not len(runs):
         return nothing("no runs", title)
     across, down = (None if name is None else find_setting(runs, name) for name in (x, y))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from nnsweep.results.factors import EXTENT, KINDS, check_settings, choose_axes, place_level, sort_levels
 from nnsweep.results.frame import check_columns, plain, smaller_is_better
 from nnsweep.results.grouping import describe_settings
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.bands import PANELS, RATE, band, describe_bands, is_present, take_points
 from nnsweep.results.plots.curves import CurveGroup, draw_panels
 from nnsweep.results.plots.figure import LOW, POINTS, add_legend, blank, fit_text, nothing, page, panelled, prepare
@@ -73,6 +74,7 @@ def plot_curves_by(
     ConfigError
         If there is no such column, or it makes repeats.
     """
+    check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
     check_columns(runs, [by])
     check_settings([by])
     column, run_ids = plain(runs[by]), [str(run_id) for run_id in plain(runs["run_id"])]
@@ -165,6 +167,7 @@ def plot_schedules(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *,
         Up to sixteen schedules have a line each, in one panel, or a panel each if there are more lines than eight and
         the same schedule has several. One that depends on how training goes has a line for each course it took.
     """
+    check_inputs(["run_id"], runs=runs, histories=histories)
     courses = _find_courses(runs, histories)
     if not courses:
         return nothing("no learning rate was recorded", title)

@@ -6,7 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.results.frame import plain, take_numbers
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import LINE, POINTS, add_legend, blank, fit_text, nothing, page, prepare
+from nnsweep.results.statistics.marginal_means import MarginalMeans
 from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.wording import count, metric_text, short_name, value_text
 
@@ -21,13 +23,13 @@ DARK = "#444444"
 MEAN = {"color": DARK, "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5}
 
 
-def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
+def plot_marginal_means(levels: MarginalMeans | pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
     """Draw what each value of a setting comes to on average over the other settings.
 
     Parameters
     ----------
-    levels : pandas.DataFrame
-        ``levels`` of `nnsweep.marginal_means`.
+    levels : MarginalMeans or pandas.DataFrame
+        What `nnsweep.marginal_means` returns, or its ``levels``.
     metric : str
         What was averaged.
     title : str
@@ -38,6 +40,8 @@ def plot_marginal_means(levels: pd.DataFrame, *, metric: str = ACCURACY, title: 
     matplotlib.figure.Figure
         A row for each setting's name, and one under it for each of its values.
     """
+    levels = levels.levels if isinstance(levels, MarginalMeans) else levels
+    check_inputs(levels=levels, metric=metric)
     names = [*dict.fromkeys(map(str, levels["factor"]))]
     if not names:
         return nothing("no setting could be averaged over the others", title)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from nnsweep.results.factors import choose_axes, is_number, sort_levels
 from nnsweep.results.frame import selection
 from nnsweep.results.grouping import Configuration
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page
 from nnsweep.results.plots.style import GREY, OTHERS, Style, colour_scale, style_configurations, tag
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
@@ -59,6 +60,7 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
         the lines through one are spread by what they came to. The best eight have their colours, all others are grey.
         Eight settings at most, fewer on a narrow page.
     """
+    check_inputs(runs=runs, metric=metric)
     settings = choose_axes(runs, first=[name for name in ("depth", "width") if name in runs.columns])
     groups = estimate_configurations(runs, metric, by=settings)
     results = [group for group in groups if group.finished]

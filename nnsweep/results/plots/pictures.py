@@ -12,6 +12,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import EXTENT, choose_axes
 from nnsweep.results.frame import plain, rank_runs
 from nnsweep.results.grouping import Configuration
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves, plot_learning_curves
 from nnsweep.results.plots.data_sets import (
@@ -98,6 +99,7 @@ def pictures(
     ConfigError
         If two runs are the same repeat of one configuration, or a setting of `grid` is unknown.
     """
+    check_inputs(runs=runs, histories={} if histories is None else histories, metric=metric)
     plan = plan_pictures(runs, histories, title=title, only=only, metric=metric, grid=grid)
     return {name: draw() for name, draw in plan.items() if only is None or name in only}
 

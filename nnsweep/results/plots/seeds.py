@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nnsweep.results.frame import selection, smaller_is_better
+from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
 from nnsweep.results.plots.style import GREY, OTHERS, Style, style_configurations, tag
 from nnsweep.results.plots.zoom import AXIS_REACH, choose_range
@@ -55,6 +56,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
         The best mean at the top. Beside a configuration's name stand the number of its runs that lie beyond the axis,
         with an arrow, and of those without a result, with a cross.
     """
+    check_inputs(runs=runs, metric=metric)
     groups = estimate_configurations(runs, metric)
     if not groups:
         return nothing("no runs", title)

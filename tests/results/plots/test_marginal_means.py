@@ -28,6 +28,11 @@ def test_a_row_has_the_mean_and_interval_of_a_value(sweep, readable):
     assert np.array([*intervals.values()]) == pytest.approx(levels[["low", "high"]].to_numpy())
 
 
+def test_what_marginal_means_returns_is_drawn_as_its_levels(sweep):
+    means = marginal_means(sweep[0])
+    assert labels(plot_marginal_means(means)) == labels(plot_marginal_means(means.levels))
+
+
 def test_the_middle_of_many_values_is_left_out_and_told(words):
     levels = pd.DataFrame({"factor": "n", "level": range(20), "mean": 0.5, "low": 0.4, "high": 0.6})
     figure = plot_marginal_means(levels)
