@@ -49,7 +49,7 @@ def test_the_front_is_named_and_has_rings(made):
     assert "32" in names
     rings = [line for line in figure.axes[0].get_lines() if line.get_fillstyle() == "none"]
     assert {float(ring.get_ydata()[0]) for ring in rings} <= {means[name] for name in ("8", "16", "32")}
-    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("parameters", "test accuracy")
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("number of parameters", "test accuracy")
 
 
 def test_points_stand_where_they_are_in_their_own_colours(sweep):
