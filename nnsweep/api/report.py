@@ -203,7 +203,7 @@ def write_report(
     check_output(path, pictures, fragment)
     suffix, links = path.suffix.lower(), {}
     if pictures and suffix in PICTURES:
-        from nnsweep.results.plots.figure import save_figure
+        from nnsweep.results.plots.drawing import save_figure
 
         for picture in found.pictures:
             place = path.with_name(f"{path.stem}-{picture.name}{PICTURES[suffix]}")

@@ -389,7 +389,8 @@ def plot_command(
     """
     from nnsweep.api.load import find_runs
     from nnsweep.results.frame import METRICS, check_columns
-    from nnsweep.results.plots.figure import DPI, lay_out_for
+    from nnsweep.results.plots.drawing import DPI
+    from nnsweep.results.plots.figure import lay_out_for
     from nnsweep.results.plots.pictures import MapSettings, plan_pictures, save_all, telling_runs
     from nnsweep.results.plots.slides import lay_out_slides
     from nnsweep.tracking import recorded_run

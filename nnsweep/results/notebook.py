@@ -61,7 +61,7 @@ def make_html_table(
 
 def embed_figure(figure: "Figure", caption: str) -> str:
     """Write a picture as an image that holds it all; the caption is for who cannot see it."""
-    from nnsweep.results.plots.figure import write_figure
+    from nnsweep.results.plots.drawing import write_figure
 
     buffer = io.BytesIO()
     write_figure(figure, buffer, "svg")

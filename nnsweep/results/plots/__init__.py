@@ -21,7 +21,7 @@ two differ by more than 31 (CIE76) for readers with and without deuteranopia and
 def draw_job(history: "pd.DataFrame", title: str, folder: Path) -> Path:
     """Draw a job's learning curves into a folder, and give the picture's path."""
     from nnsweep.results.plots.curves import job_curves  # matplotlib takes a while to import
-    from nnsweep.results.plots.figure import save_figure
+    from nnsweep.results.plots.drawing import save_figure
 
     path = folder / "learning_curves.png"
     save_figure(job_curves(history, title), path)

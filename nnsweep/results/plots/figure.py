@@ -1,11 +1,10 @@
-"""What every picture is made of: a page that it is drawn for, panels, a legend, text that fits, and a file.
+"""What every picture is made of: a page that it is drawn for, panels, a legend, and text that fits.
 
 Sizes are those on paper, in points and inches: letters are as large in a narrow picture as in a wide one. Texts that
 users named are shown as they are and never read as formulas.
 """
 
 import difflib
-import io
 import math
 import textwrap
 import warnings
@@ -13,33 +12,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, YAxis
-from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from matplotlib.transforms import Bbox, ScaledTranslation
+from matplotlib.transforms import ScaledTranslation
 
 from nnsweep.errors import ConfigError
-from nnsweep.files import whole_file
-from nnsweep.results.wording import count
+from nnsweep.results.plots.drawing import DEFAULT_FONT, Drawing
 from nnsweep.text import printable
 
 POINTS = 8.0
 """The size of the smallest letters."""
 LINE = 0.145
 """Inches from line to line at that size."""
-DEFAULT_FONT = "DejaVu Sans"
-"""It comes with matplotlib, and has the signs that other fonts may lack."""
-SUBSTITUTES = (DEFAULT_FONT, "Verdana")
-"""The fonts that an SVG file asks for: letters of the second are as wide as those of the first."""
 
 
 class Page(NamedTuple):
@@ -152,7 +144,6 @@ def _cut_middle(text: str, n_letters: int) -> str:
     return f"{text[: (n_letters + 1) // 2]}…{text[len(text) - n_letters // 2 :]}" if n_letters else "…"
 
 
-DPI = 150
 NARROW = 4.4
 """Inches: the width of a picture of one panel, on a page that has room for it."""
 LOW = 5.0
@@ -181,55 +172,6 @@ HANDLE = 0.65
 LONGEST_LABEL = 44
 WIDEST_TICK = 0.45
 """Inches that a number under an axis needs."""
-METADATA: dict[str, dict[str, None]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
-
-
-class Drawing(Figure):
-    """A figure that is written with the same fonts whoever writes it, and that Jupyter shows by itself."""
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._families = list(mpl.rcParams["font.family"])
-        self._n_tags = 0
-
-    def count_tag(self) -> int:
-        """Give the number of the next artist that is tagged."""
-        self._n_tags += 1
-        return self._n_tags
-
-    def draw(self, renderer: RendererBase) -> None:
-        """Draw it with the fonts that it was laid out with."""
-        with mpl.rc_context({"font.family": self._families}):
-            super().draw(renderer)
-
-    def savefig(self, fname: Any, **settings: Any) -> None:
-        """Write it: text in SVG files as text, fonts in PDF files embedded as Type 42."""
-        with (
-            mpl.rc_context({"font.sans-serif": SUBSTITUTES, "svg.fonttype": "none", "svg.hashsalt": "nnsweep"}),
-            mpl.rc_context({"pdf.fonttype": 42}),  # publishers refuse Type 3
-            warnings.catch_warnings(),
-        ):
-            warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
-            super().savefig(fname, **settings)
-
-    def __repr__(self) -> str:
-        width, height = self.get_size_inches()
-        return f"<{self.get_suptitle() or 'picture'}: {width:.1f} x {height:.1f} in, {count(len(self.axes), 'panel')}>"
-
-    def _repr_png_(self) -> bytes:
-        return self._write("png")
-
-    def _repr_svg_(self) -> str:
-        return self._write("svg").decode()
-
-    def _write(self, name: str) -> bytes:
-        buffer = io.BytesIO()
-        write_figure(self, buffer, name)
-        return buffer.getvalue()
 
 
 def blank(width: float, height: float, title: str = "") -> Drawing:
@@ -403,47 +345,3 @@ def _measure_beside(axes: Axes) -> float:
     """Measure the letters at the left of a panel: its numbers or names, and what they are."""
     widest = max((measure_inches(label.get_text()) for label in axes.get_yticklabels()), default=0.0)
     return widest + 0.1 + (LINE + 0.05) * bool(axes.get_ylabel())
-
-
-def write_figure(figure: Figure, file: IO[bytes], suffix: str, *, dpi: float = DPI, frame: Bbox | None = None) -> None:
-    """Write a picture into a file that is open; equal pictures give equal bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The picture.
-    file : file object
-        Open for writing bytes.
-    suffix : str
-        ``png``, ``svg`` or ``pdf``.
-    dpi : float
-        Dots per inch of a PNG file.
-    frame : Bbox, optional
-        Which part of the paper is written, in inches; all of it if not given.
-    """
-    figure.savefig(file, format=suffix, dpi=dpi, metadata=METADATA[suffix], bbox_inches=frame)
-
-
-def save_figure(figure: Figure, path: str | Path, *, dpi: float = DPI) -> None:
-    """Write a picture as PNG, SVG or PDF; equal pictures give equal bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The picture.
-    path : str or Path
-        Where to; the suffix says in which format.
-    dpi : float
-        Dots per inch of a PNG file.
-
-    Raises
-    ------
-    ConfigError
-        If the suffix is another or the file cannot be written.
-    """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix not in METADATA:
-        names = ", ".join(f".{name}" for name in METADATA)
-        raise ConfigError(f"a picture is {names}, not {printable(Path(path).suffix) or 'without suffix'}")
-    with whole_file(path) as file:
-        write_figure(figure, file, suffix, dpi=dpi)

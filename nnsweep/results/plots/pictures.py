@@ -20,7 +20,7 @@ from nnsweep.results.plots.data_sets import (
     plot_critical_difference,
     plot_performance_profile,
 )
-from nnsweep.results.plots.figure import DPI, save_figure
+from nnsweep.results.plots.drawing import DPI, save_figure
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.levels import choose_schedule_axes, plot_curves_by, plot_schedules
 from nnsweep.results.plots.map_cells import choose_map_axes

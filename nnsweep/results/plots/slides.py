@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from nnsweep.files import whole_file
-from nnsweep.results.plots.figure import METADATA, lay_out_for, write_figure
+from nnsweep.results.plots.drawing import METADATA, write_figure
+from nnsweep.results.plots.figure import lay_out_for
 
 SLIDE = 20 / 3, 3.75
 """Inches across and down, of which a slide of 13.33 by 7.5 has twice as many."""

@@ -18,7 +18,7 @@ from matplotlib.colors import Normalize, to_hex, to_rgb
 from matplotlib.patches import Rectangle
 
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import Drawing
+from nnsweep.results.plots.drawing import Drawing
 
 STROKES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "<", "X")

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from nnsweep.results.plots import COLOURS
-from nnsweep.results.plots.figure import write_figure
+from nnsweep.results.plots.drawing import write_figure
 from nnsweep.results.plots.style import GREY, LETTERS, contrast
 from nnsweep.results.tables.formats import Html
 

@@ -7,7 +7,7 @@ import pytest
 from nnsweep.errors import ConfigError
 from nnsweep.results.plots.bands import band
 from nnsweep.results.plots.curves import job_curves, learning_curves, plot_learning_curves
-from nnsweep.results.plots.figure import save_figure
+from nnsweep.results.plots.drawing import save_figure
 from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.statistics.summary import estimate_configurations
 from tests.results.plots.conftest import lay_out

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from nnsweep.results.plots.figure import blank, write_figure
+from nnsweep.results.plots.drawing import write_figure
+from nnsweep.results.plots.figure import blank
 from nnsweep.results.plots.style import (
     LIGHTEST,
     NAMED,
