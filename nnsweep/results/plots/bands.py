@@ -61,8 +61,9 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
         from scipy import special  # its import takes longer than a picture that needs none of it
 
         half = special.stdtrit(len(curves) - 1, 0.975) * values.std(axis=0, ddof=1) / np.sqrt(len(curves))
-        if metric in COSTS and (mean > 0).all():
-            low, high = mean * np.exp(-half / mean), (mean * np.exp(half / mean)).clip(max=HIGHEST)
+        if metric in COSTS and (mean >= 0).all():
+            ratio = np.divide(half, mean, out=np.zeros_like(mean), where=mean > 0)
+            low, high = mean * np.exp(-ratio), (mean * np.exp(ratio)).clip(max=HIGHEST)
         else:
             points, bounds = zip(mean.tolist(), half.tolist(), strict=True), bound_metric(metric)
             low, high = np.array([widen_within(*point, bounds) for point in points]).reshape(-1, 2).T
