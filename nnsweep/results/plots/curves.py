@@ -27,7 +27,7 @@ from nnsweep.results.plots.bands import (
 )
 from nnsweep.results.plots.figure import TITLE_POINTS, add_legend, panelled
 from nnsweep.results.plots.spans import View, apply_view, choose_view, describe_outside, is_band_cut, join_outside
-from nnsweep.results.plots.style import OTHERS, STYLES, Style, style_configurations, tag
+from nnsweep.results.plots.style import OTHERS, Style, style_configurations, style_levels, tag
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.results.trend import SELECTING, take_column
 from nnsweep.results.wording import metric_text
@@ -116,22 +116,22 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One line a quantity.
+        One line a quantity; the parts of the data have shades of their own, which are those of no configuration.
     """
     together = {"cost": COSTS, "accuracy": ACCURACIES, "learning rate": (RATE,)}
     present = {name: [one for one in metrics if is_present(one, [history])] for name, metrics in together.items()}
-    styles = dict(zip(PARTS, STYLES, strict=False))
+    styles = dict(zip(PARTS, style_levels([*PARTS]), strict=True))
     figure, panels = panelled([name for name, metrics in present.items() if metrics], title)
     outside = []
     for name, axes in panels.items():
         bands = [band([history], metric) for metric in present[name]]
         for one, metric in zip(bands, present[name], strict=True):
-            _draw_band(axes, one, styles.get(metric.partition("_")[0], STYLES[0]), None)
+            _draw_band(axes, one, styles.get(metric.partition("_")[0], styles["train"]), None)
         view = choose_view(present[name][0], bands, bands)
         _finish_panel(axes, name if len(bands) > 1 else metric_text(present[name][0]), view)
         outside.append(describe_outside(name, view, bands, "curve"))
     if "train_cost" in present["cost"]:
-        _mark_end(panels["cost"], history, STYLES[0])
+        _mark_end(panels["cost"], history, styles["train"])
     parts = [part for part in PARTS if any(f"{part}_{name}" in present[name] for name in ("cost", "accuracy"))]
     legend = {PARTS[part]: styles[part].line for part in parts}
     add_legend(figure, [*legend], [*legend.values()], notes=[join_outside(outside)])

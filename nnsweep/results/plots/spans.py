@@ -100,7 +100,8 @@ def pad(shown: Span) -> Span:
     Span(low=0.925, high=0.975)
     """
     length = shown.length or 0.02 * max(abs(shown.high), 1e-9)
-    step = 10.0 ** math.floor(math.log10(length)) / (2 if length / 10.0 ** math.floor(math.log10(length)) < 5 else 1)
+    power = 10.0 ** math.floor(math.log10(length))
+    step = power if length >= 5 * power else power / 2
     ends = shown.low - PADDING * length, shown.high + PADDING * length
     digits = max(0, 2 - math.floor(math.log10(step)))
     return Span(round(math.floor(ends[0] / step) * step, digits), round(math.ceil(ends[1] / step) * step, digits))
