@@ -212,13 +212,13 @@ def describe_outside(name: str, view: View | None, bands: Sequence[Band], noun: 
     bands = [one for one in bands if len(one.mean)]
     outside = [(one.mean < view.shown.low) | (one.mean > view.shown.high) for one in bands]
     is_apart = [bool(places.all()) for places in outside]
-    parts = []
+    parts, of_all = [], f" of {count(len(bands), noun)}"
     if any(places[0] and not apart for places, apart in zip(outside, is_apart, strict=True)):
         parts.append("the first epochs")
     if n_apart := sum(is_apart):
-        parts.append(f"{n_apart:,} of {count(len(bands), noun)} throughout")
+        parts.append(f"{n_apart:,}{of_all} throughout")
     if n_leaving := sum(bool((places[1:] & ~places[:-1]).any()) for places in outside):
-        parts.append(f"{n_leaving:,} at times")
+        parts.append(f"{n_leaving:,}{'' if n_apart else of_all} at times")
     is_accuracy = name.endswith("accuracy")
     edge = f"below {view.shown.low:.4g}" if is_accuracy else f"above {view.shown.high:.2g}"
     return f"{name} {edge} ({', '.join(parts)})" if parts else ""

@@ -8,6 +8,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.plots.bands import band
 from nnsweep.results.plots.curves import job_curves, learning_curves, plot_learning_curves
 from nnsweep.results.plots.drawing import save_figure
+from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.statistics.summary import estimate_configurations
 from tests.results.plots.conftest import lay_out
@@ -77,7 +78,7 @@ def test_an_exploding_cost_does_not_flatten_the_others(history, words, cost):
     figure = learning_curves({"good": history, "bad": diverging(history, cost)})
     low, high = figure.axes[0].get_ylim()
     assert (low > 0.01, high) == (True, 10)
-    assert "Outside the panels: training cost above 10 (1 at times)." in words(figure)
+    assert "Outside the panels: training cost above 10 (1 of 2 runs at times)." in words(figure)
     (cross,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == "x"]
     assert cross.get_ydata() == [high]
 
@@ -197,6 +198,20 @@ def test_a_configuration_looks_the_same_as_a_line_and_as_runs(sweep):
     assert looks[0] == looks[1]
     gids = [line.get_gid() for line in means.axes[0].get_lines()]
     assert sorted(int(gid.split("-")[1]) for gid in gids) == [*range(36)]
+
+
+@pytest.mark.parametrize("width", [3.35, 6.69])
+def test_curves_can_be_read_in_a_column(holey, readable, width):
+    runs, histories = holey
+    with lay_out_for(width=width):
+        drawn = [
+            plot_learning_curves(runs, histories, title="depth and width"),
+            learning_curves(histories, title="runs"),
+            job_curves(histories["id0"], "one job"),
+        ]
+    for figure in drawn:
+        readable(figure)
+        assert figure.get_figwidth() <= width
 
 
 def test_epochs_are_whole(made):
