@@ -18,10 +18,10 @@ from .results.plots.data_sets import plot_comparison_matrix as plot_comparison_m
 from .results.plots.data_sets import plot_critical_difference as plot_critical_difference
 from .results.plots.data_sets import plot_performance_profile as plot_performance_profile
 from .results.plots.effects import plot_effects as plot_effects
+from .results.plots.effects import plot_marginal_means as plot_marginal_means
 from .results.plots.grid import plot_grid as plot_grid
 from .results.plots.levels import plot_curves_by as plot_curves_by
 from .results.plots.levels import plot_schedules as plot_schedules
-from .results.plots.marginal_means import plot_marginal_means as plot_marginal_means
 from .results.plots.parallel import plot_parallel as plot_parallel
 from .results.plots.pictures import pictures as pictures
 from .results.plots.seeds import plot_seeds as plot_seeds

@@ -31,8 +31,8 @@ from nnsweep.results.plots.figure import (
     wrap_text,
 )
 from nnsweep.results.plots.map_cells import Cells, MapCells, complete_map_axes, find_setting, gather_cells
+from nnsweep.results.plots.spans import choose_range
 from nnsweep.results.plots.style import ColourScale, colour_scale, draw_frame, letters_on, tag
-from nnsweep.results.plots.zoom import choose_range
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration
 from nnsweep.results.wording import count, join_words, metric_text, short_name, value_text
 
@@ -331,7 +331,7 @@ def _describe(chart: MapCells, plan: _Plan, *, n_all: int) -> str:
     if n_empty or not all(cell.finished for cell in cells):
         notes.append("Hatched: no result" + (f" ({count(n_empty, 'cell')} not run)." if n_empty else "."))
     if n_hidden := n_all - len(chart.panels):
-        notes.append(f"{n_hidden} more panels, whose best cells are worse, are not shown.")
+        notes.append(f"Not shown: {count(n_hidden, 'more panel')} with worse results.")
     return " ".join(notes)
 
 
@@ -342,9 +342,9 @@ def _describe_choices(chart: MapCells) -> list[str]:
         names = join_words([short_name(name, chart.hidden) for name in chart.hidden])
         notes.append(f"Each cell shows the best choice of {names}.")
     is_same = chart.chosen is chart.best
-    notes.append(f"Framed: the best mean, {_three(chart.best.mean)}{', which validation chooses too' * is_same}.")
+    notes.append(f"Solid frame: the best mean, {_three(chart.best.mean)}{', also chosen by validation' * is_same}.")
     if chart.chosen is not None and not is_same and any(cell is chart.chosen for cell in chart.cells):
-        notes.append(f"Dashed: the choice of validation, {_three(chart.chosen.mean)}.")
+        notes.append(f"Dashed frame: chosen by validation, {_three(chart.chosen.mean)}.")
     return notes
 
 

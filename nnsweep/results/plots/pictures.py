@@ -264,7 +264,7 @@ def _plan_comparisons(runs: pd.DataFrame, groups: Sequence[Configuration], metri
         return plot_effects(effects(runs, metric), title=title)
 
     def draw_marginal_means() -> Figure:
-        from nnsweep.results.plots.marginal_means import plot_marginal_means
+        from nnsweep.results.plots.effects import plot_marginal_means
         from nnsweep.results.statistics.marginal_means import marginal_means
 
         return plot_marginal_means(marginal_means(runs, metric).levels, metric=metric, title=title)

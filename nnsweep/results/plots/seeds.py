@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 from nnsweep.results.frame import selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
+from nnsweep.results.plots.spans import AXIS_REACH, choose_range
 from nnsweep.results.plots.style import GREY, OTHERS, Style, style_configurations, tag
-from nnsweep.results.plots.zoom import AXIS_REACH, choose_range
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text
 

@@ -90,12 +90,12 @@ def test_the_best_cell_and_the_choice_of_validation_are_framed(sweep, words):
     place = ([8, 16, 32].index(width) - 0.47, depth - 1 - 0.47)
     framed = {axes.get_title(): frames(axes) for axes in panels(figure) if frames(axes)}
     assert framed == {f"{activation}, {schedule}": [(pytest.approx(place), "-")]}
-    assert "which validation chooses too" in " ".join(words(figure).split())
+    assert "also chosen by validation" in " ".join(words(figure).split())
     other = runs.assign(best_val_accuracy=1 - runs["width"] / 100 - runs["depth"] / 10)
     figure = plot_grid(other[other["schedule"] == "exp"])
     strokes = {stroke if isinstance(stroke, str) else "dashed" for axes in panels(figure) for _, stroke in frames(axes)}
     assert strokes == {"-", "dashed"} or strokes == {"-", "--"}
-    assert "Dashed: the choice of validation" in " ".join(words(figure).split())
+    assert "Dashed frame: chosen by validation" in " ".join(words(figure).split())
 
 
 def test_a_few_far_worse_cells_share_one_colour_and_are_told(made, words):
@@ -146,7 +146,7 @@ def test_any_two_settings_are_axes(sweep):
     assert [label.get_text() for label in panels(figure)[-1].get_xticklabels()] == ["constant", "exp"]
 
 
-def test_panels_are_those_asked_for_and_a_cell_shows_the_best_of_the_rest(sweep, words):
+def test_a_cell_shows_the_best_of_what_makes_no_panel(sweep, words):
     runs = sweep[0]
     figure = plot_grid(runs, x="width", y="depth", panels=["activation"])
     assert [axes.get_title() for axes in panels(figure)] == ["relu", "tanh"]
