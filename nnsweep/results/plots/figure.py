@@ -148,7 +148,7 @@ NARROW = 4.4
 """Inches: the width of a picture of one panel, on a page that has room for it."""
 LOW = 5.0
 """Inches: a page that is lower has one row of panels."""
-LEAST_HEIGHT = 2.0
+LEAST_HEIGHT = 1.8
 """Inches that a figure has above its legend at least."""
 NARROWEST_PANEL = 1.9
 """Inches that a panel needs there."""
@@ -294,7 +294,8 @@ def add_legend(
         text if len(text) <= LONGEST_LABEL else f"{text[:half]}…{text[-half:]}"  # both ends of a name tell runs apart
         for text in map(printable, labels)
     ]
-    texts = [fit_text(text, width - HANDLE - 0.2) for text in texts]
+    room = width / 2 if page().height < LOW else width  # a low page has two columns at least
+    texts = [fit_text(text, room - HANDLE - 0.2) for text in texts]
     entry = HANDLE + max(map(measure_inches, texts), default=0.0)
     columns = max(1, min(len(texts), int((width - 0.2) // entry)))
     samples = [Line2D([], [], **dict(look)) for look in strokes]  # type: ignore[arg-type]

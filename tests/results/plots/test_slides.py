@@ -35,6 +35,15 @@ def test_letters_are_as_large_as_a_wall_needs(slides, readable):
         assert figure.get_figheight() <= WHERE_16_POINTS_ARE_8 * 9 / 16
 
 
+def test_long_names_leave_room_for_the_panels(odd, readable):
+    with lay_out_slides():
+        drawn = pictures(*odd, title="a $title_ " * 20, only=["mean_curves", "cost", "parallel"])
+    assert len(drawn) == 3
+    for figure in drawn.values():
+        readable(figure)
+        assert figure.get_figheight() <= WHERE_16_POINTS_ARE_8 * 9 / 16
+
+
 def test_curves_have_one_row_with_the_accuracies(slides):
     titles = [axes.get_title() for axes in slides["mean_curves"].axes]
     assert titles == ["training cost", "validation accuracy", "test accuracy"]
