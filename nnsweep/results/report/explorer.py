@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, is_function_of
 from nnsweep.results.frame import coded, plain, rows, take_metric, take_numbers, varies
 from nnsweep.results.grouping import group_runs
-from nnsweep.results.report.content import Row
+from nnsweep.results.report.content import Picture, Row
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.intervals import bound_metric
 from nnsweep.results.statistics.summary import ACCURACY, correct_confidence, sort_best_first, summarize
@@ -31,7 +32,9 @@ ACCURACIES = ("val_accuracy", "test_accuracy")
 CURVES = ("train_cost", *ACCURACIES)
 MOST_EPOCHS = 60
 """How many points a curve has at most."""
-MOST_BYTES = 300_000
+MOST_MAPPED = 60
+"""Beyond so many configurations, a map for each measure takes longer than all else in the report."""
+MOST_BYTES = 280_000
 """How large the JSON may become; configurations for whose curves there is no room have none."""
 
 
@@ -157,6 +160,32 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
     return replace(explorer, curves=tuple(curves))
 
 
+def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:
+    """Draw the map of each measure that has a best, but for that of the report's own map.
+
+    Parameters
+    ----------
+    study : Study
+        The runs and what is asked of them.
+    explorer : Explorer
+        What `explore` says of them.
+
+    Returns
+    -------
+    dict
+        ``{metric: picture}``; empty beyond `MOST_MAPPED` configurations.
+    """
+    from nnsweep.results.plots.grid import plot_grid
+
+    if len(explorer.labels) > MOST_MAPPED:
+        return {}
+    return {
+        one.key: Picture(f"grid-{one.key}", f"The same map for {one.name}.", plot_grid(study.runs, metric=one.key))
+        for one in explorer.measures
+        if one.key not in (ACCURACY, PARAMETERS)
+    }
+
+
 def _measure(study: Study, metric: str) -> Measure | None:
     """Estimate the configurations by a metric; None where it has no values or more than one for a repeat."""
     if metric not in study.runs.columns or not any(value is not None for value in take_metric(study.runs, metric)):
@@ -170,8 +199,10 @@ def _measure(study: Study, metric: str) -> Measure | None:
     means = [by_label[label] for label in study.configurations["label"]]
     places = {study.find_rows(label): place for place, label in enumerate(study.configurations["label"])}
     drawn = found if study.by is None else group_runs(study.runs, metric)
-    write: Callable[[object], str] = write_digits
-    if metric == PARAMETERS:
+    write: Callable[[object], str] = partial(write_digits, n=3)
+    if metric == study.metric:
+        write = study.write
+    elif metric == PARAMETERS:
         write = whole
     elif metric.endswith("_accuracy"):
         write = study.write_accuracy
@@ -202,6 +233,7 @@ def _list_settings(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 def _gather_curves(study: Study, label: str) -> ConfigurationCurves | None:
     """Gather the curves of a configuration's runs at a few epochs, the same for all of them; None if there are none."""
     runs = [row for row in rows(study.runs.iloc[[*study.find_rows(label)]]) if str(row["run_id"]) in study.histories]
+    runs.sort(key=lambda row: (len(str(row["name"])), str(row["name"])))  # seed 2 comes before seed 10
     points = [_take_points(study.histories[str(row["run_id"])]) for row in runs]
     measured = {epoch for one in points for name in ACCURACIES for epoch in one.get(name, ())}
     epochs = _thin(sorted(measured or {epoch for one in points for curve in one.values() for epoch in curve}))

@@ -12,9 +12,10 @@ from importlib import resources
 
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Picture, Row, SectionContent, Table
-from nnsweep.results.report.explorer import explore
+from nnsweep.results.report.explorer import Explorer, draw_maps, explore
 from nnsweep.results.report.inline_svg import inline_svg, share_styles
 from nnsweep.results.report.report import Findings
+from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.tables.formats import Html
 
 PAGE = """<!DOCTYPE html>
@@ -39,8 +40,9 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
     "base-uri 'none'; form-action 'none'"
 )
-MOST_NARROW = 150_000
-"""Characters of a picture beyond which it is not drawn a second time, so that the page stays small."""
+MOST_NARROW = 5_000_000
+"""Characters, shared among the configurations, beyond which a picture is not drawn a second time for phones: with
+hundreds of configurations every picture is large, and the page is to stay small."""
 LONG = 20
 """Characters beyond which a cell is given room."""
 
@@ -64,8 +66,8 @@ def html(findings: Findings, *, reload: int = 0) -> str:
     style, *scripts = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "curves.js"))
     script = "\n".join(scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    body, sheet = share_styles("\n".join(_body(findings)))
     explorer = explore(findings.study) if findings.study else None
+    body, sheet = share_styles("\n".join(_body(findings, explorer)))
     return PAGE.format(
         policy=POLICY.format(digest=digest),
         reload=f'<meta http-equiv="refresh" content="{reload}">\n' if reload else "",
@@ -77,16 +79,16 @@ def html(findings: Findings, *, reload: int = 0) -> str:
     )
 
 
-def _body(findings: Findings) -> Iterator[str]:
+def _body(findings: Findings, explorer: Explorer | None) -> Iterator[str]:
     places = {label: place for place, label in enumerate(findings.labels)}
-    yield from _overview(findings)
+    yield from _overview(findings, explorer)
     yield '<main>\n<section id="curves" hidden></section>\n<div id="controls"></div>'
     for section in findings.further_sections:
         yield from _section(section, places)
     yield "</main>"
 
 
-def _overview(findings: Findings) -> Iterator[str]:
+def _overview(findings: Findings, explorer: Explorer | None) -> Iterator[str]:
     """Write the first screen, and the links to what follows it."""
     yield f'<header id="overview"{_class("alone" * (not (findings.overview and findings.overview.picture)))}>'
     yield '<div class="claim">'
@@ -96,7 +98,11 @@ def _overview(findings: Findings) -> Iterator[str]:
     if overview := findings.overview:
         yield f'<p class="answer">{Html.escape(overview.answer)}</p></div>'
         if overview.picture:
-            yield from _picture(overview.picture, most_narrow=math.inf)
+            is_map = overview.picture.name == "grid"
+            yield from _picture(overview.picture, measure=ACCURACY if is_map else "")
+            if is_map and explorer and findings.study:
+                for measure, picture in draw_maps(findings.study, explorer).items():
+                    yield from _picture(picture, measure=measure, is_hidden=True)
         numbers = (
             f"<div><dt>{Html.escape(number.meaning)}</dt><dd>{Html.escape(number.value)}</dd></div>"
             for number in overview.key_numbers
@@ -114,14 +120,16 @@ def _overview(findings: Findings) -> Iterator[str]:
     yield f"<details><summary>Sections</summary><ul>{links}</ul></details></nav>"
 
 
-def _picture(picture: Picture, *, most_narrow: float = MOST_NARROW) -> Iterator[str]:
+def _picture(
+    picture: Picture, *, most_narrow: float = math.inf, measure: str = "", is_hidden: bool = False
+) -> Iterator[str]:
     """Write a picture with its caption; of one that is drawn twice, the screen's width chooses."""
     drawn = inline_svg(picture.figure, picture.name, picture.caption)
     narrow = inline_svg(picture.narrow, f"{picture.name}-narrow", picture.caption) if picture.narrow else ""
-    if not 0 < len(narrow) < most_narrow:
-        yield f'<figure class="picture">{drawn}'
-    else:
-        yield f'<figure class="picture"><div class="wide">{drawn}</div><div class="narrow">{narrow}</div>'
+    if 0 < len(narrow) < most_narrow:
+        drawn = f'<div class="wide">{drawn}</div><div class="narrow">{narrow}</div>'
+    data = f' data-measure="{measure}"' if measure else ""
+    yield f'<figure class="picture"{data}{" hidden" * is_hidden}>{drawn}'
     yield f"<figcaption>{Html.escape(picture.caption)}</figcaption></figure>"
 
 
@@ -133,7 +141,7 @@ def _section(section: SectionContent, places: Mapping[str, int]) -> Iterator[str
     if section.points:
         yield f"<ul>{''.join(f'<li>{Html.escape(point)}</li>' for point in section.points)}</ul>"
     for picture in section.pictures:
-        yield from _picture(picture)
+        yield from _picture(picture, most_narrow=MOST_NARROW / max(1, len(places)))
     for table in section.tables:
         yield from _table(table, places)
     if section.commands:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnsweep.results.frame import rows
-from nnsweep.results.report.explorer import MOST_EPOCHS, explore
+from nnsweep.results.report.explorer import MOST_EPOCHS, draw_maps, explore
 from nnsweep.results.report.section_configurations import Configurations
 from nnsweep.results.report.study import Study
 from tests.results.report.conftest import history, spread
@@ -132,3 +132,12 @@ def test_there_is_nothing_to_explore_in_one_configuration_or_several_data_sets(s
     found = study_of({"20": [0.9], "8": [0.8]})
     found.runs["data"] = ["iris", "digits"]
     assert explore(found) is None
+
+
+def test_every_measure_that_has_a_best_has_a_map(study, monkeypatch):
+    found = explore(study)
+    drawn = draw_maps(study, found)
+    assert list(drawn) == ["best_val_accuracy", "final_test_accuracy", "max_test_accuracy", "duration_seconds"]
+    assert drawn["duration_seconds"].caption == "The same map for training time in seconds."
+    monkeypatch.setattr("nnsweep.results.report.explorer.MOST_MAPPED", 2)
+    assert draw_maps(study, found) == {}

@@ -17,6 +17,7 @@ from nnsweep.results.report.content import Column, Picture, SectionContent, Tabl
 from nnsweep.results.report.html import html
 from nnsweep.results.report.inline_svg import GROUND, LEAST_CONTRAST, inline_svg, turn_dark
 from nnsweep.results.report.report import Findings, findings
+from nnsweep.results.report.study import Study
 
 from ..conftest import PAYLOADS
 from ..plots.test_style import seen
@@ -167,6 +168,8 @@ def test_what_shows_a_configuration_has_its_place():
     ]
 
 
-def test_the_explorer_s_data_cannot_end_their_element():
-    text = html(Findings(title="x", explorer='{"label": "</script><b>"}'))
-    assert '<script type="application/json" id="study">{"label": "\\u003c/script>\\u003cb>"}</script>' in text
+def test_the_data_of_the_study_cannot_end_their_element(study_of):
+    runs = study_of({"20": [0.9], "8": [0.8]}).runs.assign(activation=["</script><b>", "relu"])
+    page = Page(html(findings(Study(runs=runs, by=["activation"]))))
+    assert [tag for tag, _ in page.tags].count("script") == 2
+    assert "b" not in {tag for tag, _ in page.tags}
