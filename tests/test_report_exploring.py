@@ -8,7 +8,7 @@ import pytest
 
 from nnsweep.api.report import write_report
 from nnsweep.results.report.report import findings
-from tests.test_report_page import browser, pytestmark, study
+from tests.test_report_page import AXE, browser, pytestmark, study
 
 __all__ = ["browser", "pytestmark"]  # the fixture, and the reason to skip where there is no browser
 
@@ -279,6 +279,21 @@ def test_a_printed_page_has_all_rows_and_no_control(reader):
         assert {mark.value_of_css_property("opacity") for mark in reader.see("figure .mark")} == {"1"}
     finally:
         reader.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is absent: npm install --no-save axe-core, or AXE_CORE=PATH")
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_core_finds_no_violation_while_exploring(reader, size):
+    reader.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    reader.choose("depth", "2")
+    button = reader.see("#configurations tbody th button")[0]
+    reader.point_at(button, click=True)
+    reader.browser.execute_script(AXE.read_text(encoding="utf-8"))
+    violations = reader.browser.execute_async_script(
+        "axe.run().then(found => arguments[0](found.violations.map(one => "
+        "[one.id, one.help, one.nodes.map(node => node.html)])))"
+    )
+    assert violations == []
 
 
 def test_without_scripts_the_page_is_whole(browser, report):

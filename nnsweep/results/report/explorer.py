@@ -17,7 +17,10 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, is_function_of
 from nnsweep.results.frame import coded, plain, rows, take_metric, take_numbers, varies
 from nnsweep.results.grouping import group_runs
+from nnsweep.results.plots.figure import lay_out_for
+from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.report.content import Picture, Row
+from nnsweep.results.report.section_pictures import PHONE
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.intervals import bound_metric
 from nnsweep.results.statistics.summary import ACCURACY, correct_confidence, sort_best_first, summarize
@@ -175,15 +178,16 @@ def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:
     dict
         ``{metric: picture}``; empty beyond `MOST_MAPPED` configurations.
     """
-    from nnsweep.results.plots.grid import plot_grid
-
     if len(explorer.labels) > MOST_MAPPED:
         return {}
-    return {
-        one.key: Picture(f"grid-{one.key}", f"The same map for {one.name}.", plot_grid(study.runs, metric=one.key))
-        for one in explorer.measures
-        if one.key not in (ACCURACY, PARAMETERS)
-    }
+    drawn = {}
+    for measure in explorer.measures:
+        if measure.key not in (ACCURACY, PARAMETERS):
+            wide = plot_grid(study.runs, metric=measure.key)
+            with lay_out_for(width=PHONE):
+                narrow = plot_grid(study.runs, metric=measure.key)
+            drawn[measure.key] = Picture(f"grid-{measure.key}", f"The same map for {measure.name}.", wide, narrow)
+    return drawn
 
 
 def _measure(study: Study, metric: str) -> Measure | None:

@@ -6,6 +6,8 @@
 
 const MOST_CHOICES = 12; // beyond so many values, a setting has a box to write in
 const NEAR = [[0, 0], [0, -4], [0, 4], [-4, 0], [4, 0]]; // pixels: lines are thin, so look around the pointer, too
+const IS_TOUCHED = matchMedia("(hover: none)").matches;
+const OPENS = IS_TOUCHED ? "tap it again" : "click or press Enter";
 const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 
 function make(name, attributes, ...children) {
@@ -79,7 +81,7 @@ function show(place, x, y) {
       make("strong", {}, study.labels[place]),
       make("p", {}, settings.map(([name, values]) => `${name} ${values[place]}`).join(", ")),
       list([...measures.map(({ name, texts }) => [name, texts[place]]), ["runs", study.repeats[place]]]),
-      make("small", {}, study.curves[place] ? "Click or press Enter for its curves." : ""),
+      make("small", {}, study.curves[place] ? `${OPENS[0].toUpperCase()}${OPENS.slice(1)} for its curves.` : ""),
     );
     tip.hidden = false;
   }
@@ -109,7 +111,7 @@ function followPointer() {
     if (event.target.closest("button, a, select, input, summary, #curves")) return;
     const before = active; // a finger cannot point: its first tap shows the values, its second one the curves
     point(event);
-    if (active !== null && active === before && event.target.closest("svg")) open(active);
+    if (active !== null && active === before && (IS_TOUCHED || event.target.closest("svg"))) open(active);
   });
 }
 
@@ -219,8 +221,8 @@ function addControls() {
     filters[0].control.focus();
   });
   const n = study.curves.length, best = n < marks.length ? ` (of the best ${n})` : "";
-  const curves = n ? `; click or press Enter for its curves${best}.` : ".";
-  const help = `Point at a configuration, or go to it with Tab and the arrow keys, for its values${curves}`;
+  const way = IS_TOUCHED ? "Tap a configuration" : "Point at a configuration, or go to it with Tab and arrow keys,";
+  const help = `${way} for its values${n ? `; ${OPENS} for its curves${best}` : ""}.`;
   const form = make("form", { "aria-label": "Explore" }, make("label", {}, "measure", chooser),
     ...filters.map(({ name, control }) => make("label", {}, name, control)), left, clear, make("p", {}, help));
   form.addEventListener("submit", (event) => event.preventDefault());
