@@ -90,7 +90,7 @@ def reader(browser, report) -> Iterator[Reader]:
     assert browser.get_log("browser") == []
 
 
-def test_pointing_at_a_mark_tells_the_values_of_its_configuration(reader):
+def test_pointing_at_a_mark_tells_the_values_behind_it(reader):
     reader.point_at(reader.mark(2))
     (tip,) = reader.read("#tip")
     measure = reader.data["measures"][0]
@@ -100,7 +100,7 @@ def test_pointing_at_a_mark_tells_the_values_of_its_configuration(reader):
     assert reader.data["repeats"][2] in tip
 
 
-def test_the_configuration_is_shown_in_all_pictures_and_tables_at_once(reader):
+def test_all_pictures_and_tables_show_the_configuration_at_once(reader):
     reader.point_at(reader.mark(2))
     active = reader.see(".active")
     assert {element.get_attribute("data-configuration") for element in active} == {"2"}
@@ -186,7 +186,7 @@ def test_another_measure_has_a_map_of_its_own(reader):
     assert [one.get_attribute("data-measure") for one in reader.see(maps)] == ["test_accuracy"]
 
 
-def test_a_click_on_a_mark_opens_its_curves_and_escape_closes_them(reader):
+def test_a_click_opens_curves_and_escape_closes_them(reader):
     reader.point_at(reader.mark(1), click=True)
     assert reader.read("#curves h2") == [reader.data["labels"][1]]
     assert reader.focused() == "curves-heading"

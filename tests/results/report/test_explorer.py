@@ -27,7 +27,7 @@ def test_configurations_stand_in_the_order_of_the_report(study):
     assert found.settings == {"depth": ("2", "1", "1"), "width": ("20", "20", "8")}
 
 
-def test_layers_are_a_setting_where_depth_and_width_do_not_tell_them(study_of):
+def test_layers_are_a_setting_where_depth_and_width_are_not(study_of):
     found = study_of({"20-20": spread(0.95, 3), "20": spread(0.9, 3)})
     assert explore(found).settings == {"hidden_layer_sizes": ("20-20", "20")}
 
@@ -75,7 +75,7 @@ def test_curves_keep_the_epochs_that_were_measured(study):
     assert found.curves[0].epochs == (0, 40, 80, 120)
 
 
-def test_a_run_that_diverged_is_named_so_and_has_no_infinite_number(study):
+def test_a_run_that_diverged_is_named_so_without_infinity(study):
     blown = history(5)
     blown.loc[4, "train_cost"] = np.inf
     failed = study.runs["run_id"][study.runs["state"] == "diverged"].item()
@@ -85,7 +85,7 @@ def test_a_run_that_diverged_is_named_so_and_has_no_infinite_number(study):
     assert run.curves["train_cost"][-1] is None
 
 
-def test_only_the_best_have_curves_where_there_is_no_room_for_all(study):
+def test_the_best_alone_have_curves_where_room_is_short(study):
     found = explore(study)
     half = len(found.json().encode()) - 1
     small = explore(study, most_bytes=half)
@@ -127,7 +127,7 @@ def test_the_json_is_plain_and_cannot_end_the_script(study_of):
     assert json.loads(text)["settings"]["activation"] == ["</script><!--", "relu"]
 
 
-def test_there_is_nothing_to_explore_in_one_configuration_or_several_data_sets(study_of):
+def test_one_configuration_or_several_data_sets_have_no_explorer(study_of):
     assert explore(study_of({"20": [0.9, 0.91]})) is None
     found = study_of({"20": [0.9], "8": [0.8]})
     found.runs["data"] = ["iris", "digits"]

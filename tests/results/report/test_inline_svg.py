@@ -21,7 +21,7 @@ def test_numbers_keep_all_their_digits_in_a_page():
     assert not re.search(r"\.\d\d", line)
 
 
-def test_a_line_goes_through_the_points_that_it_was_drawn_through():
+def test_a_line_goes_through_the_points_that_were_drawn():
     figure = blank(3.0, 1.0)
     axes = figure.add_axes((0, 0, 1, 1))
     points = [(0.1, 0.2), (0.5, 0.2), (0.7, 0.9)]
