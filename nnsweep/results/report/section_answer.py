@@ -16,6 +16,21 @@ MOST_NAMED = 3
 """So many configurations of a kind are named; the tables have all of them."""
 
 
+def explain_layers(label: str, sizes: str) -> str:
+    """Add to a label what the layer sizes in it mean.
+
+    Examples
+    --------
+    >>> explain_layers("64-64-64", "64-64-64"), explain_layers("relu 4-6", "4-6"), explain_layers("deep", "")
+    ('64-64-64 (3 layers of 64 units)', 'relu 4-6 (2 layers of 4 and 6 units)', 'deep')
+    """
+    numbers = sizes.split("-")
+    if not all(map(str.isdecimal, numbers)):
+        return label
+    of = numbers[0] if len({*numbers}) == 1 else join_words(numbers, len(numbers))
+    return f"{label} ({count(len(numbers), 'layer')} of {of} unit{'s' * (numbers[-1] != '1')})"
+
+
 def describe_answer(study: Study) -> list[str]:
     """Give the answer of a study: what all its sections say of it, the most important sentence first."""
     answers = (pair for section in choose_sections(study) for pair in section.answers)
@@ -31,9 +46,11 @@ def name_choice(study: Study) -> list[str]:
     value = f"{study.write(chosen['mean'])} ({_describe_sureness(study, chosen)})"
     if len(study.configurations) == 1:
         return [f"The only configuration reached a {study.words} of {value}."]
+    sizes = str(chosen["hidden_layer_sizes"]) if "hidden_layer_sizes" in study.settings else ""
+    name = explain_layers(study.chosen, sizes)
     if study.chosen_by_validation:
-        return [f"Use {_name_with_layers(study, chosen)}: {study.words} {value}."]
-    names = [_name_with_layers(study, chosen)] if len(study.leaders) == 1 else study.leaders
+        return [f"Use {name}: {study.words} {value}."]
+    names = [name] if len(study.leaders) == 1 else study.leaders
     return [f"{_praise(study, names)}: {value}."]
 
 
@@ -173,16 +190,6 @@ def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
     ends = (row[f"{end}_simultaneous"] for end in ("low", "high"))
     interval = write_interval(study.write, row["mean"], *ends)
     return f"{percent(study.confidence)} interval {interval}, {repeats}"
-
-
-def _name_with_layers(study: Study, row: Mapping[str, object]) -> str:
-    """Name a configuration, and say what its layer sizes mean where they are part of its name."""
-    sizes = str(row.get("hidden_layer_sizes", "")).split("-")
-    if "hidden_layer_sizes" not in study.settings or not all(map(str.isdecimal, sizes)):
-        return str(row["label"])
-    units = "unit" if sizes[-1] == "1" else "units"
-    of = sizes[0] if len({*sizes}) == 1 else join_words(sizes, len(sizes))
-    return f"{row['label']} ({count(len(sizes), 'layer')} of {of} {units})"
 
 
 def _praise(study: Study, names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nnsweep.results.frame import rows
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
-from nnsweep.results.report.section_answer import describe_answer, warn_of_optimism
+from nnsweep.results.report.section_answer import describe_answer, explain_layers, warn_of_optimism
 from nnsweep.results.report.section_trainings import warn_of_stuck_runs
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.data_sets import write_filters
@@ -38,7 +38,7 @@ def name_best_over_data_sets(study: Study) -> list[str]:
         n_best = f", {_count_best(study, first[0])}" if len(first) == 1 else ""
         return [f"{join_words(first)} {be} first: {describe(first[0])}{n_best}."]
     chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
-    headline = f"Use {chosen}: {describe(chosen)}, {_count_best(study, chosen)}."
+    headline = f"Use {explain_layers(chosen, chosen)}: {describe(chosen)}, {_count_best(study, chosen)}."
     why = f"It was chosen by validation accuracy (mean rank {fixed(validation_rank, 1)})"
     if chosen in first:
         others = [label for label in first if label != chosen]
