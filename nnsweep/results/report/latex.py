@@ -33,7 +33,7 @@ DOCUMENT = r"""\documentclass[10pt]{{article}}
 {body}
 \end{{document}}
 """
-FRAGMENT = r"""% To be \input into an article of one column, which needs in its preamble:
+FRAGMENT = r"""% To be \input into an article{columns}, which needs in its preamble:
 % \usepackage[utf8]{{inputenc}}
 % \usepackage{{booktabs,float}}
 {graphics}\begingroup\sloppy\setlength{{\belowcaptionskip}}{{6pt}}
@@ -122,7 +122,11 @@ def latex(findings: Findings, pictures: Mapping[str, str] | None = None, *, frag
         lines += ["", f"% {section.name}", rf"\subsection{star}{{{typeset(section.heading)}}}"]
         lines += _section(section, pictures, is_narrow=fragment)
     graphics = ("% " * fragment + "\\usepackage{graphicx}\n") if pictures else ""
-    return (FRAGMENT if fragment else DOCUMENT).format(graphics=graphics, body="\n".join(lines))
+    body = "\n".join(lines)
+    if not fragment:
+        return DOCUMENT.format(graphics=graphics, body=body)
+    has_tables = any(section.tables for section in findings.further_sections)
+    return FRAGMENT.format(columns=" of one column" * has_tables, graphics=graphics, body=body)
 
 
 def typeset(text: str) -> str:
@@ -155,7 +159,7 @@ def typeset_breakable(text: str, longest: int) -> str:
     >>> print(typeset_breakable("of experiments/depth_width", 12))
     of experiments/\allowbreak{}depth\_\allowbreak{}width
     """
-    pieces = re.compile(rf"[^-/_=]{{1,{longest}}}[-/_=]?|[-/_=]")
+    pieces = re.compile(rf"(?:[^-/_=.]|\.(?=\d)){{1,{longest}}}[-/_=.]?|[-/_=.]")  # 0.1 stays together
     return " ".join(
         r"\allowbreak{}".join(map(typeset, pieces.findall(word))) if len(word) > SHORT_WORD else typeset(word)
         for word in text.split(" ")

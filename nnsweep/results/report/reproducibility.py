@@ -115,7 +115,8 @@ def _answer_checklist(study: Study, circumstances: Circumstances) -> Iterator[tu
     yield "Commands that made the runs", f"{count(n_known, 'command')}, see below" if n_known else UNKNOWN
     yield "Range of hyperparameters", _describe_ranges(study) or "none was varied"
     yield "How the range was chosen", f"{UNKNOWN}; to be stated by the authors"
-    yield "Fixed settings", ", ".join(f"{name}={value}" for name, value in _find_fixed(study).items()) or "none"
+    fixed = [f"{name}={value}" for name, value in _find_fixed(study).items()]
+    yield "Fixed settings", ", ".join(fixed) or "none"
     yield "How the configuration was selected", _name_selection(study)
     yield "Number of runs", f"{len(study.runs):,}, of which {_count_states(study)}"
     yield "Data", f"{_name_data(study)}; SHA-256 {join_words(_shorten(circumstances.digests)) or UNKNOWN}"
@@ -174,10 +175,11 @@ def _describe_ranges(study: Study) -> str:
 
 
 def _find_fixed(study: Study, group: str = "") -> dict[str, str]:
-    """Find the settings that are the same in all runs, with their values."""
+    """Find the settings that are the same in all runs, with their values; not those that other data sets have."""
     names = [name for name in list_settings(study.runs) if name not in study.repeats.axes and name.startswith(group)]
     values = {name: list_values(study.runs, name) for name in names}
-    return {name: found[0] for name, found in values.items() if len(found) == 1}
+    same = {name: found[0] for name, found in values.items() if len(found) == 1}
+    return {name: value for name, value in same.items() if value != "none" or not name.startswith("data.")}
 
 
 def _describe_repeats(study: Study) -> str:
@@ -219,7 +221,7 @@ def _describe_split(study: Study) -> str:
     """Say how the data are split, as far as settings tell, and whether all runs have the same split."""
     names = ("split", "val_fraction", "test_fraction", "split_seed", "split_by", "n_folds", "test_path")
     fixed = _find_fixed(study, "data.")
-    settings = [f"{name}={fixed[f'data.{name}']}" for name in names if fixed.get(f"data.{name}", "none") != "none"]
+    settings = [f"{name}={fixed[f'data.{name}']}" for name in names if f"data.{name}" in fixed]
     same = f"the same for all runs of a {study.kind}" if study.repeats.changes_test_set else "the same for all runs"
     return same + (f" ({', '.join(settings)})" if settings else "")
 
