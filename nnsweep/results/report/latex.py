@@ -57,6 +57,8 @@ SYMBOLS = {
     "≠": r"$\neq$",
     "≈": r"$\approx$",
     "→": r"$\to$",
+    "◂": r"$\triangleleft$",
+    "▸": r"$\triangleright$",
     "√": r"$\surd$",
     "∑": r"$\sum$",
     "∈": r"$\in$",
@@ -172,7 +174,7 @@ def typeset_heading(heading: str, longest: int, *, is_number: bool) -> str:
     Examples
     --------
     >>> print(typeset_heading("could be seen", 5, is_number=True))
-    \shortstack[r]{could\\be\\seen}
+    \shortstack[r]{could be\\seen}
     """
     lines = textwrap.wrap(heading, max(longest, 8), break_long_words=False, break_on_hyphens=False)
     if len(lines) < 2:
