@@ -154,10 +154,17 @@ def _describe_cost(study: Study) -> KeyNumber:
     if not known:
         return KeyNumber("unknown", "time of training")
     where = f", on {study.origin.processor}" if study.origin.processor else ""
-    return KeyNumber(_write_duration(sum(known)), f"of training in all{where}")
+    return KeyNumber(write_duration(sum(known)), f"of training in all{where}")
 
 
-def _write_duration(seconds: float) -> str:
+def write_duration(seconds: float) -> str:
+    """Write a time in seconds, minutes or hours.
+
+    Examples
+    --------
+    >>> write_duration(0.331), write_duration(172.2), write_duration(9000)
+    ('0.33 s', '3 min', '2.5 h')
+    """
     if seconds < 120:
         return f"{write_digits(seconds, 2)} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"

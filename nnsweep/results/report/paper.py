@@ -18,7 +18,7 @@ from nnsweep.results.frame import plain, rows
 from nnsweep.results.report.content import Row
 from nnsweep.results.report.section_answer import warn_of_optimism
 from nnsweep.results.report.study import Study
-from nnsweep.results.statistics.best_set import AS_GOOD, NEVER_FINISHED, UNSETTLED, UNTESTED
+from nnsweep.results.statistics.best_set import AS_GOOD, NEVER_FINISHED, UNSETTLED, UNTESTED, WORSE
 from nnsweep.results.wording import (
     NOTHING,
     count,
@@ -241,7 +241,8 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
     if len(table) > 1:
         yield "Bold: the best mean."
     joined = "".join(marks)
-    if AS_GOOD_MARK in joined or UNSETTLED_MARK in joined:
+    n_worse = len(study.list_verdict(WORSE))
+    if n_worse or AS_GOOD_MARK in joined or UNSETTLED_MARK in joined:
         margin = f", to within {study.rope:g}" if study.rope else ""
         yield from (f"{AS_GOOD_MARK} as good as the best{margin}.",) if AS_GOOD_MARK in joined else ()
         yield from (
@@ -249,7 +250,8 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
         )
         untested = study.list_verdict(UNTESTED) + study.list_verdict(NEVER_FINISHED)
         others = f"Those with fewer than two {kind}s are not compared; all others" if untested else "All others"
-        yield f"{others} are clearly worse (multiple comparisons with the best, {of})."
+        worse = f"{others} are clearly worse" if n_worse else "None is clearly worse"
+        yield f"{worse} (multiple comparisons with the best, {of})."
     if CHOSEN_MARK in joined:
         yield f"{CHOSEN_MARK} chosen by validation accuracy."
     if n_left_out:

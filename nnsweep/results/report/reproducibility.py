@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from nnsweep.results.factors import ARCHITECTURE, EXTENT
 from nnsweep.results.frame import SAMPLES, list_settings, plain
 from nnsweep.results.report.content import SectionContent
+from nnsweep.results.report.overview import write_duration
 from nnsweep.results.report.paper import explain_epoch, explain_failures
 from nnsweep.results.report.report import Findings
 from nnsweep.results.report.section_configurations import COUNTING, Configurations
-from nnsweep.results.report.section_question import list_values
+from nnsweep.results.report.section_question import SIZES, is_grid_of_sizes, list_values
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.data_sets import DATA_SETTINGS
-from nnsweep.results.wording import count, join_words, metric_text, short_name, size, write_digits
+from nnsweep.results.wording import count, join_words, metric_text, short_name, size
 
 UNKNOWN = "not recorded"
 PARTS = dict(zip(SAMPLES, ("training", "validation", "test"), strict=True))
@@ -118,7 +119,7 @@ def _answer_checklist(study: Study, circumstances: Circumstances) -> Iterator[tu
     fixed = [f"{name}={value}" for name, value in _find_fixed(study).items()]
     yield "Fixed settings", ", ".join(fixed) or "none"
     yield "How the configuration was selected", _name_selection(study)
-    yield "Number of runs", f"{len(study.runs):,}, of which {_count_states(study)}"
+    yield "Number of runs", f"{len(study.runs):,}: {_count_states(study)}"
     yield "Data", f"{_name_data(study)}; SHA-256 {join_words(_shorten(circumstances.digests)) or UNKNOWN}"
     yield "Number of examples", _count_examples(study)
     yield "Split", _describe_split(study)
@@ -158,11 +159,9 @@ def _describe_ranges(study: Study) -> str:
     settings = [name for name in study.settings if not (study.has_several_data_sets and name in DATA_SETTINGS)]
     names = [name for name in settings if name not in ARCHITECTURE]
     if len(names) < len(settings):
-        extents = [name for name in EXTENT if name in study.runs.columns]
-        varied = [name for name in extents if len(list_values(study.runs, name)) > 1]
-        n_extents = len(study.runs[varied].drop_duplicates()) if varied else 0
-        told = n_extents == study.runs["hidden_layer_sizes"].nunique() if "hidden_layer_sizes" in study.runs else False
-        names = [*(varied if told else [name for name in settings if name in ARCHITECTURE]), *names]
+        layers = [SIZES] if SIZES in study.runs.columns else [name for name in settings if name in ARCHITECTURE]
+        sizes = [name for name in EXTENT if name in study.runs.columns and len(list_values(study.runs, name)) > 1]
+        names = [*(sizes if is_grid_of_sizes(study.runs) else layers), *names]
     if not names:
         return ""
     values = {name: list_values(study.runs, name) for name in names}
@@ -248,7 +247,9 @@ def _name_selection(study: Study) -> str:
 
 def _count_states(study: Study) -> str:
     states = {state: study.states.count(state) for state in dict.fromkeys(study.states)}
-    return join_words([f"{n:,} {state}" for state, n in states.items()])
+    return (
+        "all finished" if [*states] == ["finished"] else join_words([f"{n:,} {state}" for state, n in states.items()])
+    )
 
 
 def _describe_compute(study: Study) -> str:
@@ -258,9 +259,8 @@ def _describe_compute(study: Study) -> str:
         return f"a time that is {UNKNOWN}"
     lacking = len(study.runs) - len(seconds)
     without = f"; {count(lacking, 'run')} without a recorded time" if lacking else ""
-    mean, longest = (write_digits(value, 2) for value in (sum(seconds) / len(seconds), max(seconds)))
-    total = write_digits(sum(seconds) / 3600, 2)
-    return f"{total} hours in all, summed over runs ({mean} s a run, at most {longest} s{without})"
+    total, mean, longest = map(write_duration, (sum(seconds), sum(seconds) / len(seconds), max(seconds)))
+    return f"{total} in all, summed over runs ({mean} a run, at most {longest}{without})"
 
 
 def _describe_machine(circumstances: Circumstances) -> str:

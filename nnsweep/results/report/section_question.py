@@ -29,7 +29,7 @@ class Question(Section):
             n_configurations, where = len(study.data_sets.scores), f" on {len(study.data_sets.data_sets):,} data sets"
         extent = f"{count(len(runs), 'run')} of {count(n_configurations, 'configuration')}{where}{of}."
         if set(names) & set(ARCHITECTURE):  # layer sizes are read more easily with their depth and width
-            names = [name for name in names if name != SIZES or not _is_grid_of_sizes(runs)]
+            names = [name for name in names if name != SIZES or not is_grid_of_sizes(runs)]
             names += [name for name in EXTENT if name in runs.columns and len(list_values(runs, name)) > 1]
         frame = pd.DataFrame({"setting": names, "values": [", ".join(list_values(runs, name)) for name in names]})
         columns = (Column("setting", "setting"), Column("values", "values"))
@@ -71,7 +71,7 @@ class Methods(Section):
         return SectionContent(name="methods", heading="Notes on methods", points=tuple(filter(None, notes)))
 
 
-def _is_grid_of_sizes(runs: pd.DataFrame) -> bool:
+def is_grid_of_sizes(runs: pd.DataFrame) -> bool:
     """Tell whether depth and width say all that layer sizes do: layers of equal width, in every combination."""
     if not {SIZES, *EXTENT} <= {*runs.columns}:
         return False

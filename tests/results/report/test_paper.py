@@ -66,6 +66,12 @@ def test_failed_runs_are_told(study_of):
     assert "1 of 20 runs failed or diverged and is left out" in make_paper_table(study).caption
 
 
+def test_where_none_is_clearly_worse_that_is_told(study_of):
+    caption = make_paper_table(study_of({"20": spread(0.9, 3), "8": spread(0.895, 3, size=0.01, turn=1)})).caption
+    assert "None is clearly worse" in caption
+    assert "All others" not in caption
+
+
 def test_one_seed_has_no_interval(study_of):
     table = make_paper_table(study_of({"20": [0.9], "8": [0.8]}))
     assert "one seed each, so that there is no interval" in table.caption

@@ -66,10 +66,10 @@ def test_the_checklist_answers_what_reviewers_ask():
     assert answer(found, "How the range was chosen") == "not recorded; to be stated by the authors."
     assert "trainer.epochs=40" in answer(found, "Fixed settings")
     assert answer(found, "How the configuration was selected") == "by validation accuracy; it is 20-20."
-    assert answer(found, "Number of runs") == "20, of which 19 finished and 1 diverged."
+    assert answer(found, "Number of runs") == "20: 19 finished and 1 diverged."
     assert answer(found, "Data") == "digits; SHA-256 0123456789abcdef."
     assert answer(found, "Preprocessing") == "data.standardize=True."
-    assert answer(found, "Compute") == "0.0056 hours in all, summed over runs (1 s a run, at most 1 s)."
+    assert answer(found, "Compute") == "20 s in all, summed over runs (1 s a run, at most 1 s)."
     assert answer(found, "Code") == "commit abc123 with uncommitted changes."
     assert found.section("commands").commands == ("nnsweep -m arch=a,b", "nnsweep verify table.csv")
 
