@@ -3,7 +3,7 @@
 The manifest keeps the question, so that the same table can be made again and compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,6 +18,7 @@ from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.report.paper import PaperTable, make_paper_table, make_plain_frame
 from nnsweep.results.report.paper_latex import write_paper_latex
 from nnsweep.results.report.study import Study
+from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.text import quote_argument
@@ -102,7 +103,7 @@ class PaperAnswer(NamedTuple):
 
 
 def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperAnswer:
-    """Make the table from what a store has.
+    """Make the table from what a store has; of several data sets, a table for each.
 
     Raises
     ------
@@ -116,29 +117,36 @@ def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperA
         raise ConfigError(f"a table for an article cannot be written as {format}; use one of {', '.join(FORMATS)}")
     records = read_records(store, request.sweep)
     runs = narrow_runs(rank_runs(frame(records)), filter=request.filter)
-    study = Study(
-        runs=runs,
-        metric=request.metric,
-        by=request.by or None,
-        confidence=request.confidence,
-        failures=request.failures,
-        rope=request.rope,
-    )
-    table = make_paper_table(study, store.experiment)
-    plain = make_plain_frame(table)
+    options: dict[str, Any] = {name: getattr(request, name) for name in ("metric", "confidence", "failures", "rope")}
+    study = Study(runs=runs, by=request.by or None, **options)
+    if study.has_several_data_sets:
+        names = name_data_sets(study.runs)
+        tables = {
+            name: make_paper_table(
+                Study(runs=runs[[one == name for one in names]], by=request.by or None, **options),
+                f"{store.experiment} {name}",
+            )
+            for name in sorted({*names})
+        }
+        plain = pd.concat([make_plain_frame(table).assign(Data=name) for name, table in tables.items()])
+        plain = plain[["Data", *plain.columns.drop("Data")]]
+    else:
+        tables = {"": make_paper_table(study, store.experiment)}
+        plain = make_plain_frame(tables[""])
     by_id = {record.run_id: record for record in records}
     return PaperAnswer(
-        content=_write_content(table, plain, format, two_columns=request.two_columns),
+        content=_write_content([*tables.values()], plain, format, two_columns=request.two_columns),
         columns=list(map(str, plain.columns)),
         n_rows=len(plain),
         records=[by_id[run_id] for run_id in runs["run_id"]],
     )
 
 
-def _write_content(table: PaperTable, plain: pd.DataFrame, format: str, *, two_columns: bool) -> bytes:
+def _write_content(tables: Sequence[PaperTable], plain: pd.DataFrame, format: str, *, two_columns: bool) -> bytes:
+    """Write an environment for each table as LaTeX, or all of them as one table in another format."""
     if format == "latex":
-        return write_paper_latex(table, two_columns=two_columns).encode()
-    return to_bytes(plain, format, table.caption)
+        return "\n".join(write_paper_latex(table, two_columns=two_columns) for table in tables).encode()
+    return to_bytes(plain.reset_index(drop=True), format, " ".join(table.caption for table in tables))
 
 
 def export_for_paper(store: Store, request: PaperRequest, path: Path, format: str | None = None) -> None:

@@ -158,3 +158,21 @@ def test_a_statement_takes_no_options_of_a_report(swept):
     said = nnsweep("report", "nnsweep", "--reproducibility", "--filter", "seed > 99")
     assert said.code == 2
     assert "there are no such runs" in said.err
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_each_data_set_has_a_table(suffix, swept):
+    nnsweep, study = swept
+    assert main(["arch=linear,shallow", "seed=0,1,2", *QUICK, "data=wine"]) == 0
+    assert nnsweep("export", "nnsweep", "--to", "paper", "-o", f"table{suffix}").code == 0
+    text = (study / f"table{suffix}").read_text(encoding="utf-8")
+    manifest = read_manifest(study / f"table{suffix}")
+    assert (manifest.n_rows, manifest.columns[0]) == (4, "Data")
+    if suffix == ".tex":
+        assert [line for line in text.splitlines() if line.startswith(r"\label")] == [
+            r"\label{tab:nnsweep-iris}",
+            r"\label{tab:nnsweep-wine}",
+        ]
+    elif suffix == ".csv":
+        assert [line.partition(",")[0] for line in text.splitlines()] == ["Data", "iris", "iris", "wine", "wine"]
+    assert nnsweep("verify", f"table{suffix}").code == 0
