@@ -114,6 +114,9 @@ def sweep(
     from nnsweep.jobs.multirun import HydraRequest
     from nnsweep.jobs.overrides import check_overrides, make_override, make_overrides
 
+    for name, given in (("config_dir", config_dir), ("folder", folder)):
+        if not isinstance(given, str | os.PathLike | None):
+            raise TypeError(f"{name} is of the type {type(given).__name__}; pass the path of a folder")
     with guard_process():
         words = [*check_overrides(overrides), *make_overrides(settings)]
         words += [] if uri is None else [make_override("tracking.uri", uri)]
@@ -170,6 +173,8 @@ def make_display(progress: bool | None) -> "Display":
     """Make what shows a sweep from Python: its progress as the caller wants it, and no table."""
     from nnsweep.jobs.display import Display
 
+    if not isinstance(progress, bool | None):
+        raise TypeError(f"progress is of the type {type(progress).__name__}; pass True, False or None")
     shown = {None: "bar", True: "lines", False: None}[progress]
     return Display(plan=progress is True, progress=shown, table=False)
 

@@ -7,13 +7,13 @@ number, and cannot read some characters without quotes. Workers import this modu
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from os import PathLike, fspath
 from typing import Any
 
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
-from nnsweep.text import mask_secrets, quote_argument, shorten, suggest_null
+from nnsweep.text import mask_secrets, printable, quote_argument, shorten, suggest_null
 
 COLUMNS = "data.columns."
 """What comes before the name of a column in its key; the name may be any text."""
@@ -84,7 +84,9 @@ def _write_value(key: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{_check_name(key, name)}:{_write_value(key, one)}' for name, one in value.items())}}}"
     why = "a tuple within a value; write a list" if isinstance(value, tuple) else f"of the type {type(value).__name__}"
-    raise ConfigError(f"{key}={shorten(repr(value))}: {why}; a configuration holds text, numbers, lists and so on")
+    raise ConfigError(
+        f"{key}={shorten(printable(repr(value)))}: {why}; a configuration holds text, numbers, lists and so on"
+    )
 
 
 def _check_name(key: str, name: object) -> str:
@@ -178,7 +180,13 @@ def check_overrides(lines: str | Sequence[str]) -> list[str]:
     ------
     ConfigError
         If one is not text, is empty, or is an option of the command line.
+    TypeError
+        If they are no sequence.
     """
+    if not isinstance(lines, Sequence | Set | Iterator):
+        wanted = "pass one text or several, such as ['arch=shallow,wide', 'seed=range(0,5)']"
+        way_out = ", and settings of a dict as sweep(**settings)" if isinstance(lines, Mapping) else ""
+        raise TypeError(f"overrides is of the type {type(lines).__name__}; {wanted}{way_out}")
     overrides = [lines] if isinstance(lines, str) else [*lines]
     rule = "is no override; they are written key=value"
     wrong = [

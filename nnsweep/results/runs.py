@@ -102,13 +102,14 @@ class _Summary(NamedTuple):
 
 def _is_whole(runs: pd.DataFrame) -> bool:
     """Tell whether a frame has a name for each of its columns, once, and the columns that make it one of runs."""
-    return runs.columns.is_unique and {*FIRST, *LAST} <= {*runs.columns}
+    names = [*runs.columns]
+    return runs.columns.is_unique and {*FIRST, *LAST} <= {*names} and all(isinstance(name, str) for name in names)
 
 
 def _summarize(runs: "Runs", width: int) -> _Summary:
     """Choose the columns worth showing, of the first rows; the notes are about all."""
     telling = drop_constant(runs)
-    if {*plain(runs["state"])} <= {"finished"}:
+    if all(state == "finished" for state in plain(runs["state"])):
         telling = telling.drop(columns="state")
     head = telling.iloc[:MOST_ROWS]
     cells = {name: [write_short(name, value) for value in plain(head[name])] for name in list_columns(telling)}
@@ -148,6 +149,6 @@ def _draw_map(runs: "Runs") -> str:
 
     try:
         figure = pictures(pd.DataFrame(runs), only={"grid"}).get("grid")
-    except ConfigError:  # runs of several sweeps may repeat each other exactly
+    except (ConfigError, TypeError):  # runs may repeat each other, and a user's own values be none that make an axis
         return ""
     return embed_figure(figure, "map of the runs") if figure else ""

@@ -160,10 +160,10 @@ def test_a_frame_is_reported_as_its_experiment_is(told):
 def test_some_runs_are_reported_without_commands_for_all(told):
     runs = nnsweep.load_results("flowers")
     found = nnsweep.report(runs[runs["seed"] < 2].sort_values("seed"))
-    assert found.section("question").sentences[0].startswith("6 runs of the experiment flowers, of 3 configurations")
+    assert found.section("question").sentences[0].startswith("6 runs of 3 configurations in the experiment flowers")
     assert [command.split()[1] for command in found.section("origin").commands] == ["reproduce"]
     found = nnsweep.report(runs, filter="seed == 0")
-    assert found.section("question").sentences[0].startswith("3 runs of the experiment flowers")
+    assert found.section("question").sentences[0].startswith("3 runs of 3 configurations in the experiment flowers")
 
 
 def test_a_frame_knows_its_store(told, tmp_path, monkeypatch):
@@ -176,7 +176,7 @@ def test_a_frame_knows_its_store(told, tmp_path, monkeypatch):
 def test_a_frame_read_from_a_table_is_reported_too(told):
     told("export", "flowers", "-o", "flowers.csv")
     found = nnsweep.report(pd.read_csv("flowers.csv"))
-    assert found.section("question").sentences[0].startswith("9 runs of the experiment flowers")
+    assert found.section("question").sentences[0].startswith("9 runs of 3 configurations in the experiment flowers")
 
 
 @pytest.mark.parametrize(

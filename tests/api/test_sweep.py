@@ -55,6 +55,13 @@ def test_results_equal_those_load_results_gives_for_the_sweep(study):
     assert (study / "multirun" / runs.attrs["sweep"] / "table.csv").exists()
 
 
+@pytest.mark.parametrize("wrong", [{"folder": 3}, {"config_dir": 3}, {"progress": "yes"}])
+def test_an_argument_of_another_kind_is_told_in_one_line(wrong):
+    (name,) = wrong
+    with pytest.raises(TypeError, match=f"^{name} is of the type (int|str); pass [a-zA-Z, ]+$"):
+        sweep("arch=linear", **QUICK, **wrong)
+
+
 def test_nothing_is_printed_unless_progress_is_wanted(capfd):
     sweep("arch=linear,shallow", **QUICK)
     assert capfd.readouterr() == ("", "")

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, QuotedString
@@ -139,6 +140,25 @@ def test_overrides_are_texts():
     for wrong in (["-m"], ["--multirun", "seed=1"], [""], [1], [None], [["seed=1"]]):
         with pytest.raises(ConfigError, match="is no override; they are written key=value"):
             written.check_overrides(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, pd.DataFrame(), object()])
+def test_what_is_no_sequence_of_texts_is_told_in_one_line(wrong):
+    with pytest.raises(
+        TypeError, match=rf"^overrides is of the type {type(wrong).__name__}; pass one text or several, .*$"
+    ):
+        written.check_overrides(wrong)
+
+
+def test_a_dict_is_told_how_to_be_passed():
+    with pytest.raises(TypeError, match=r"settings of a dict as sweep\(\*\*settings\)$"):
+        written.check_overrides({"arch": "wide"})
+
+
+def test_a_value_that_fills_lines_is_told_in_one():
+    with pytest.raises(ConfigError, match="of the type DataFrame") as refused:
+        make_overrides({"arch": pd.DataFrame()})
+    assert "\n" not in str(refused.value)
 
 
 ODD = [

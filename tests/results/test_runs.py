@@ -139,3 +139,10 @@ def test_a_plan_says_what_becomes_of_its_jobs():
     assert "action" in read_cells(plan._repr_html_())[0]
     assert "<strong>12 jobs of the experiment shapes: 10 to run, 2 to reuse</strong>" in plan._repr_html_()
     assert "without a finite test accuracy" not in plan._repr_html_()
+
+
+def test_values_that_no_map_has_room_for_make_none():
+    odd = pd.Series([[1, 2]] * len(make_runs()), dtype=object)
+    assert "<img" not in make_runs().assign(depth=odd)._repr_html_()
+    assert "12 runs" in make_runs().assign(state=odd)._repr_html_()
+    assert repr(make_runs().rename(columns={"arch": 5})).startswith("   ")  # as pandas shows it
