@@ -12,6 +12,7 @@ COMMANDS = {
     "completion": "setup",
     "export": "results",
     "report": "results",
+    "compare": "results",
     "confirm": "results",
     "plot": "results",
     "verify": "results",

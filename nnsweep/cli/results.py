@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nnsweep.cli.options import (
+    complete_experiments,
     complete_files,
     complete_folders,
     experiment_argument,
@@ -274,7 +275,9 @@ def _is_given(option: str) -> bool:
 def _write_command_line() -> str:
     """Write the command that is being run, as it would be typed; without passwords."""
     context = click.get_current_context()
-    words = ["nnsweep", str(context.info_name), str(context.params["experiment"])]
+    params = context.params
+    names = params["experiments"] if "experiments" in params else [str(params["experiment"])]
+    words = ["nnsweep", str(context.info_name), *names]
     for option in context.command.params:
         value, name = context.params[option.name or ""], option.opts[0]
         if not isinstance(option, click.Option) or value in (option.default, (), None, False) or name == "--watch":
@@ -285,6 +288,33 @@ def _write_command_line() -> str:
             for each in value if isinstance(value, tuple) else (value,):
                 words += [name, str(each)]
     return mask_secrets(" ".join(map(quote_argument, words)))
+
+
+@click.command("compare")
+@click.argument("experiments", metavar="EXPERIMENT EXPERIMENT...", nargs=-1, shell_complete=complete_experiments)
+@output_option(help="File to write: .html, .md or .tex.")
+@click.option("--metric", default="test_accuracy", show_default=True, help="What came out.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of all intervals at once.")
+@failures_option
+@filter_option
+@store_option
+def compare_command(
+    experiments: tuple[str, ...], *, output: Path | None, filter_: str, uri: str | None, **options: Any
+) -> None:
+    """Put studies side by side: what differs, and which configurations have moved.
+
+    Each EXPERIMENT after the first is compared with the first. Configurations are matched by the settings that either
+    of two varied, on the same data, and their results by seeds where these are the same. What has moved differs by more
+    than chance explains. Without --output it is Markdown on the terminal.
+
+    For example: nnsweep compare depth_width depth_width_2 --output comparison.html
+    """
+    from nnsweep.api.compare import compare_experiments
+    from nnsweep.api.report import print_report
+
+    found = compare_experiments(experiments, output, filter=filter_, uri=uri, command=_write_command_line(), **options)
+    if output is None:
+        print_report(found)
 
 
 @click.command("confirm", short_help="Train what may be the best of EXPERIMENT on new seeds.")
