@@ -7,6 +7,8 @@ GRID = ("arch=uniform", "arch.depth=1,2", "arch.width=4,8", "seed=0,1")
 NAMES = [
     "cost",
     "cost_seconds",
+    "curves_by_depth",
+    "curves_by_width",
     "effects",
     "grid",
     "learning_curves",

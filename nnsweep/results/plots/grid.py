@@ -190,8 +190,9 @@ def _make_plan(chart: MapCells, content: str) -> _Plan:
     if content:
         texts = [_lines(cell, content) for cell in chart.cells if cell.finished]
         needed = max(measure_inches(line) for lines in texts for line in lines) + 0.08
-        easy = room if page().height < LOW else EASY_WIDTH
-        wanted = max(ticks, easy) if "interval" in content and len(chart.panels) == 1 else ticks
+        is_alone, is_low = len(chart.panels) == 1, page().height < LOW
+        easy = room if is_low else EASY_WIDTH * ("interval" in content)
+        wanted = max(ticks, easy) if is_alone else ticks
         width, height = max(needed, min(wanted, room)), 0.07 + 0.13 * max(map(len, texts))
     width = max(LEAST_WIDTH, width)
     names = [measure_inches(level) for level in chart.columns if isinstance(level, str)]

@@ -228,7 +228,7 @@ def _plan_curves(
     if any(len(group.finished) > 1 for group in groups[:NAMED]):
         plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, metric=metric, title=title)
     counted = [run_ids[row] for group in groups for row in group.counted.values()]
-    if counted and len(choose_axes(runs)) > 1 and histories.keys() >= {*counted}:
+    if counted and len(_list_axes(runs)) > 1 and histories.keys() >= {*counted}:
         compared = [name for name in COMPARED if _differs(runs, name)]
         plan |= {f"curves_by_{name}": partial(plot_curves_by, runs, histories, name, title=title) for name in compared}
     if any("learning_rate" in history.columns for history in histories.values()):
@@ -254,7 +254,7 @@ def _plan_comparisons(runs: pd.DataFrame, groups: Sequence[Configuration], metri
             plan["cost"] = lambda: plot_cost(runs, metric=metric, title=title)
         if _differs(runs, SECONDS):
             plan["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, metric=metric, title=title)
-        if len(choose_axes(runs, first=[name for name in EXTENT if _differs(runs, name)])) > 1:
+        if len(_list_axes(runs)) > 1:
             plan["parallel"] = lambda: plot_parallel(runs, metric=metric, title=title)
 
     def draw_effects() -> Figure:
@@ -281,6 +281,11 @@ def _plan_data_sets(runs: pd.DataFrame, metric: str, title: str) -> dict[str, Dr
     if not comparison.labels:
         return {}
     return {name: partial(draw, comparison, title=title) for name, draw in OVER_DATA_SETS.items()}
+
+
+def _list_axes(runs: pd.DataFrame) -> list[str]:
+    """Name the settings that a picture could have as axes: depth and width, not the layers that they make."""
+    return choose_axes(runs, first=[name for name in EXTENT if _differs(runs, name)])
 
 
 def _differs(runs: pd.DataFrame, name: str) -> bool:
