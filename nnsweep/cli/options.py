@@ -139,6 +139,11 @@ format_option = click.option(
 )
 
 
+def is_given(option: str) -> bool:
+    """Tell whether an option of the command that is being run stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+
+
 def split_list(text: str | None) -> tuple[str, ...]:
     """Split a list that is written with commas; a name in backquotes may have commas itself.
 
