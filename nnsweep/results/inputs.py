@@ -88,18 +88,10 @@ def _is_comparison(value: object) -> bool:
     return isinstance(value, DataSetComparison)
 
 
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _maps_to_frames(value: object) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_frame, value.values()))
-
-
 _KINDS: Mapping[str, Callable[[object], bool]] = {
     "runs": _is_frame,
-    "histories": _maps_to_frames,
-    "correct": _is_mapping,
+    "histories": lambda value: isinstance(value, Mapping) and all(map(_is_frame, value.values())),
+    "correct": lambda value: isinstance(value, Mapping),
     "comparison": _is_comparison,
     "effects": _is_frame,
     "levels": _is_frame,
