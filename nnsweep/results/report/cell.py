@@ -3,7 +3,7 @@
 Of the pictures only the first is there, and of a long table the best rows: the whole is a file of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nnsweep.results.frame import rows
 from nnsweep.results.notebook import embed_figure, make_html_table, make_output
@@ -32,7 +32,7 @@ def make_cell(findings: Findings) -> str:
         if overview.picture:
             lines.append(embed_figure(overview.picture.figure, overview.picture.caption))
         numbers = (
-            f"<strong>{Html.escape(one.value)}</strong> {Html.escape(one.meaning)}" for one in overview.key_numbers
+            f"<strong>{Html.escape(one.value)}</strong>: {Html.escape(one.meaning)}" for one in overview.key_numbers
         )
         lines.append(f"<ul>{''.join(f'<li>{number}</li>' for number in numbers)}</ul>")
         lines.append(f"<p>{Html.escape(overview.next_step.reason)}</p>")
@@ -70,7 +70,7 @@ def _write_table(table: Table) -> str:
     return make_html_table(heads, map(table.is_number, columns), lines, table.best)
 
 
-def _write_commands(commands: tuple[str, ...] | list[str]) -> Iterator[str]:
+def _write_commands(commands: Sequence[str]) -> Iterator[str]:
     if commands:
         lines = "\n".join(map(Html.escape, commands))
         yield f"<pre>{lines}</pre>"
