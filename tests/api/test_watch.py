@@ -43,7 +43,7 @@ class Made:
 def looks(monkeypatch, quick):
     """Let the store show one state after another, and note what is written."""
     written = []
-    monkeypatch.setattr(watch, "write_report", lambda found, output, *, pictures, reload=0: written.append(reload))
+    monkeypatch.setattr(watch, "write_report", lambda found, output, *, reload=0, **_: written.append(reload))
 
     def show(*states):
         shown = iter(states)
