@@ -37,6 +37,10 @@ PLACES = {
     "cost": "cost",
     "cost_seconds": "cost",
     "mean_curves": "outcomes",
+    "curves_by_depth": "outcomes",
+    "curves_by_width": "outcomes",
+    "curves_by_activation": "outcomes",
+    "curves_by_schedule": "outcomes",
     "learning_curves": "outcomes",
     "schedules": "outcomes",
 }
