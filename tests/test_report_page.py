@@ -147,7 +147,7 @@ def test_the_answer_is_there_to_be_read(opened):
     assert box["right"] <= opened.execute_script("return window.innerWidth")
 
 
-def test_the_first_screen_has_question_answer_picture_numbers_and_next_step(opened):
+def test_the_first_screen_holds_the_whole_overview(opened):
     size = opened.execute_script("return [innerWidth, innerHeight]")
     assert measure(opened, "h1")["top"] >= 0
     if size[0] == WIDTHS[0]:

@@ -216,7 +216,9 @@ def _suggest_saving(study: Study) -> NextStep:
     runs = study.runs.iloc[[*study.find_rows(study.chosen)]]
     run_id = rank_runs(runs)["run_id"].iloc[0]
     command = f"nnsweep save {quote_argument(str(run_id))} --output model.onnx{study.origin.store_option}"
-    reason = "Nothing is left to choose. Save the best of its networks as a file."
+    is_only = len(study.configurations) == 1
+    why = "There is nothing to choose." if is_only else "These runs had no part in the choice."
+    reason = f"{why} Save its best network as a file."
     return NextStep(reason, command if study.origin.experiment else "")
 
 
