@@ -139,17 +139,21 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
     Returns
     -------
     Explorer or None
-        None where there is nothing to compare: one configuration, or several data sets, each with an order of its own.
+        None where there is nothing to compare: one configuration, no result, or several data sets, each with an order
+        of its own.
     """
     table = study.configurations
     if len(table) < 2 or study.has_several_data_sets:
         return None
-    measures = [_measure(study, metric) for metric in dict.fromkeys((study.metric, *MEASURES))]
+    found = [_measure(study, metric) for metric in dict.fromkeys((study.metric, *MEASURES))]
+    measures = tuple(measure for measure in found if measure is not None)
+    if not measures:
+        return None
     explorer = Explorer(
         labels=tuple(table["label"]),
         repeats=tuple(_describe_repeats(study, row) for row in rows(table)),
         settings=_list_settings(table),
-        measures=tuple(measure for measure in measures if measure is not None),
+        measures=measures,
         curve_names={name: metric_text(name) for name in CURVES},
     )
     room = most_bytes - len(explorer.json().encode())

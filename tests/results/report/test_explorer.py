@@ -129,6 +129,7 @@ def test_the_json_is_plain_and_cannot_end_the_script(study_of):
 
 def test_one_configuration_or_several_data_sets_have_no_explorer(study_of):
     assert explore(study_of({"20": [0.9, 0.91]})) is None
+    assert explore(study_of({"20": [None], "8": [None]})) is None
     found = study_of({"20": [0.9], "8": [0.8]})
     found.runs["data"] = ["iris", "digits"]
     assert explore(found) is None
