@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import nnsweep.results.report.report  # noqa: F401, its import registers the sections
 from nnsweep.results.frame import frame
 from nnsweep.results.report.overview import ask_question, make_overview
 from nnsweep.results.report.study import Origin, Study
