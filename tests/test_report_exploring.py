@@ -281,7 +281,6 @@ def test_a_printed_page_has_all_rows_and_no_control(reader):
         reader.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is absent: npm install --no-save axe-core, or AXE_CORE=PATH")
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_core_finds_no_violation_while_exploring(reader, size):
     reader.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
