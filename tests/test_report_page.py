@@ -45,6 +45,7 @@ def browser() -> Iterator:
     for flag in FLAGS.split():
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_script_timeout(300)  # axe-core looks at thousands of marks
     yield driver
     driver.quit()
 

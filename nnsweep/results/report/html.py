@@ -153,7 +153,7 @@ def _section(section: SectionContent, places: Mapping[str, int]) -> Iterator[str
 def _table(table: Table, places: Mapping[str, int]) -> Iterator[str]:
     kinds = [table.is_number(column) for column in table.columns]
     yield f'<div class="box table" tabindex="0" role="region" aria-label="{Html.escape(table.caption)}">'
-    yield f'<table id="{table.name}"><caption>{Html.escape(table.notes(len(table.frame)))}</caption>'
+    yield f'<table id="{table.name}-table"><caption>{Html.escape(table.notes(len(table.frame)))}</caption>'
     heads = "".join(
         f'<th scope="col"{_class("number" * number)}>{Html.escape(column.heading)}</th>'
         for column, number in zip(table.columns, kinds, strict=True)
