@@ -9,7 +9,7 @@ from nnsweep.api.report import write_report
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
 from nnsweep.results.report.report import Findings
-from nnsweep.results.report.reproducibility import Circumstances, make_reproducibility
+from nnsweep.results.report.reproducibility import Circumstances, make_reproducibility, split_off_appendix
 from nnsweep.results.report.study import Study
 from nnsweep.text import mask_secrets, quote_argument
 from nnsweep.tracking.artifacts import gather_artifacts
@@ -40,7 +40,8 @@ def report_reproducibility(
     experiment : str
         Its name.
     output : str or Path, optional
-        The file to write, ``.md``, ``.html`` or ``.tex``, which then is a fragment; nothing is written without it.
+        The file to write, ``.md``, ``.html`` or ``.tex``; nothing is written without it. LaTeX is written as two
+        fragments, the paragraph as ``NAME.tex`` and the checklist as ``NAME_checklist.tex``.
     metric, by, confidence, failures
         What is reported of the runs: as `nnsweep.results.report.study.Study` has them.
     sweep, filter, uri
@@ -68,7 +69,13 @@ def report_reproducibility(
     study = Study(runs=runs, metric=metric, by=by, confidence=confidence, failures=failures)
     found = make_reproducibility(study, _find_circumstances(store, chosen, filter, uri))
     if output is not None:
-        write_report(found, output, fragment=Path(expand_home(output)).suffix.lower() == ".tex")
+        path = Path(expand_home(output))
+        if path.suffix.lower() == ".tex":
+            paragraph, appendix = split_off_appendix(found)
+            write_report(paragraph, path, fragment=True)
+            write_report(appendix, path.with_name(f"{path.stem}_checklist{path.suffix}"), fragment=True)
+        else:
+            write_report(found, path)
     return found
 
 

@@ -44,7 +44,8 @@ from nnsweep.text import explain_unknown, mask_secrets, printable, quote_argumen
 @click.option(
     "--reproducibility",
     is_flag=True,
-    help="Instead of the report, what an article says for its results to be repeated: a paragraph and a checklist.",
+    help="Instead of the report, what an article says for its results to be repeated: a paragraph and a checklist. "
+    "As .tex, the checklist is in a file of its own, NAME_checklist.tex, for the appendix.",
 )
 @click.option("--fragment", is_flag=True, help="A .tex file without preamble, to be \\input into an article.")
 @click.option("--watch", is_flag=True, help="Write the file again as runs end, until no run is running any more.")

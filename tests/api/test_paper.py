@@ -84,7 +84,7 @@ def test_a_run_that_is_new_is_named(swept):
 def test_on_the_terminal_it_is_latex(swept):
     nnsweep, study = swept
     said = nnsweep("export", "nnsweep", "--to", "paper")
-    assert (said.code, said.out.splitlines()[1]) == (0, r"\begin{table}[tbp]\centering")
+    assert (said.code, said.out.splitlines()[1]) == (0, r"\begin{table}[!tb]\centering")
     assert [*study.glob("*.manifest.json")] == []
 
 
@@ -147,7 +147,11 @@ def test_a_statement_is_read_from_the_record(swept):
     assert "nnsweep -m arch=linear,shallow seed=0,1,2 data=iris trainer.epochs=3 tracking.pictures=false" in text
     assert "of memory" in text
     assert nnsweep("report", "nnsweep", "--reproducibility", "-o", "statement.tex").code == 0
-    assert r"\documentclass" not in (study / "statement.tex").read_text(encoding="utf-8")
+    statement, checklist = ((study / f"statement{part}.tex").read_text(encoding="utf-8") for part in ("", "_checklist"))
+    assert r"\documentclass" not in statement + checklist
+    assert "We trained 6 networks" in statement
+    assert "Fixed settings" not in statement
+    assert "Fixed settings" in checklist
 
 
 def test_a_statement_takes_no_options_of_a_report(swept):

@@ -38,7 +38,7 @@ FRAGMENT = r"""% To be \input into an article{columns}, which needs in its pream
 % \usepackage{{booktabs,float}}
 {graphics}\begingroup\sloppy\setlength{{\belowcaptionskip}}{{6pt}}
 {body}
-\endgroup
+\par\endgroup
 """
 SYMBOLS = {
     MINUS: "$-$",
@@ -121,7 +121,8 @@ def latex(findings: Findings, pictures: Mapping[str, str] | None = None, *, frag
     for section in findings.further_sections:
         if section.is_empty(pictures):
             continue
-        lines += ["", f"% {section.name}", rf"\subsection{star}{{{typeset(section.heading)}}}"]
+        lines += ["", f"% {section.name}"]
+        lines += [rf"\subsection{star}{{{typeset(section.heading)}}}"] if section.heading else []
         lines += _section(section, pictures, is_narrow=fragment)
     graphics = ("% " * fragment + "\\usepackage{graphicx}\n") if pictures else ""
     body = "\n".join(lines)
@@ -168,6 +169,17 @@ def typeset_breakable(text: str, longest: int) -> str:
     )
 
 
+def typeset_prose(text: str) -> str:
+    r"""Typeset sentences: long words may be broken, and a percent sign stays with its number.
+
+    Examples
+    --------
+    >>> print(typeset_prose("95 % of 250"))
+    95\,\% of 250
+    """
+    return typeset_breakable(text, LONGEST_WORD).replace(r" \%", r"\,\%")
+
+
 def typeset_heading(heading: str, longest: int, *, is_number: bool) -> str:
     r"""Typeset a column's heading, on several lines if it is longer than the cells below it.
 
@@ -195,7 +207,7 @@ def _overview(overview: Overview, pictures: Mapping[str, str]) -> Iterator[str]:
 
 def _section(section: SectionContent, pictures: Mapping[str, str], *, is_narrow: bool) -> Iterator[str]:
     if section.sentences:
-        yield " ".join(typeset_breakable(sentence, LONGEST_WORD) for sentence in section.sentences)
+        yield " ".join(map(typeset_prose, section.sentences))
     if section.points:
         yield from _points(section.points)
     for picture in section.pictures:
@@ -209,7 +221,7 @@ def _section(section: SectionContent, pictures: Mapping[str, str], *, is_narrow:
 def _points(points: Iterable[str]) -> Iterator[str]:
     yield from (
         r"\begin{itemize}",
-        *(rf"\item[$\bullet$] {typeset_breakable(point, LONGEST_WORD)}" for point in points),
+        *(rf"\item[$\bullet$] {typeset_prose(point)}" for point in points),
         r"\end{itemize}",
     )
 
@@ -218,7 +230,7 @@ def _picture(picture: Picture, pictures: Mapping[str, str]) -> Iterator[str]:
     if picture.name in pictures:
         yield r"\begin{figure}[H]\centering"
         yield rf"\includegraphics[width=\linewidth]{{{pictures[picture.name]}}}"
-        yield rf"\caption{{{typeset(picture.caption)}}}"
+        yield rf"\caption{{{typeset_prose(picture.caption)}}}"
         yield r"\end{figure}"
 
 
@@ -247,7 +259,7 @@ def _table(table: Table, *, is_narrow: bool) -> Iterator[str]:
     letters = r"\footnotesize\setlength{\tabcolsep}{3pt}" if is_narrow else r"\small"
     yield f"% table: {table.name}"
     yield rf"\begin{{table}}[H]\centering{letters}"
-    yield rf"\caption{{{typeset(table.notes(len(cells)))}}}"
+    yield rf"\caption{{{typeset_prose(table.notes(len(cells)))}}}"
     yield from Latex.table(
         [
             typeset_heading(column.heading, n, is_number=is_number)

@@ -224,18 +224,16 @@ def _mark(study: Study, label: str) -> str:
 def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_out: int) -> Iterable[str]:
     """Say what the numbers are, how the epoch was chosen, and what the marks mean."""
     table, kind, of = study.configurations, study.kind, percent(study.confidence)
-    k, n_units = int(table.attrs["n_simultaneous"]), sorted({*table["n_units"]} - {0})
+    n_units = sorted({*table["n_units"]} - {0})
     data = sorted({str(name) for name in plain(study.runs["data"])}) if "data" in study.runs.columns else []
     on = f" on {data[0]}" if len(data) == 1 else ""
     repeats = " to ".join(f"{n:,}" for n in sorted({n_units[0], n_units[-1]})) + f" {kind}{'s' * (n_units[-1] > 1)}"
-    what = f"{_capitalize(study.words)} of {count(len(table), 'configuration')}{on}, the best first"
-    if not k:
+    what = f"{_capitalize(study.words)} of {count(len(table), 'configuration')}{on}"
+    if not table.attrs["n_simultaneous"]:
         yield f"{what}: one {kind} each, so that there is no interval."
     else:
         how = f"± half of its {of} interval" if is_even else f"with its {of} interval in brackets"
-        scale = ", computed on the scale of log odds" if study.is_accuracy else ""
-        at_once = f"; with Bonferroni's correction, all {k:,} hold at once" if k > 1 else ""
-        yield f"{what}: mean over {repeats} {how} (Student's t{scale}{at_once})."
+        yield f"{what}: mean over {repeats} {how} ({describe_interval(study)})."
     yield from explain_epoch(study)
     yield from explain_failures(study)
     if len(table) > 1:
@@ -258,6 +256,13 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
         yield f"{count(n_left_out, 'configuration')} between the best {N_BEST} and the worst {N_WORST} are not shown."
 
 
+def describe_interval(study: Study) -> str:
+    """Say how the interval of a mean is made, in half a sentence."""
+    k = int(study.configurations.attrs["n_simultaneous"])
+    scale = " on the scale of log odds" if study.is_accuracy else ""
+    return f"Student's t{scale}" + (f"; with Bonferroni's correction, all {k:,} hold at once" if k > 1 else "")
+
+
 def explain_epoch(study: Study) -> Iterable[str]:
     """Say at which epoch a network is measured, and what the test set was used for."""
     if warnings := warn_of_optimism(study):
@@ -265,8 +270,8 @@ def explain_epoch(study: Study) -> Iterable[str]:
         return
     n_test = _count_examples(study, "n_test_samples") if "test" in study.metric else ""
     if study.metric == "test_accuracy":
-        yield "Each network is measured at the epoch of its best validation accuracy."
-        yield f"The{f' {n_test}' * bool(n_test)} test examples played no part in that choice."
+        on_test = f" on the {n_test} test examples" if n_test else ""
+        yield f"Each network is measured{on_test} at the epoch of its best validation accuracy."
     elif study.metric.startswith("final_"):
         yield f"Each network is measured after its last epoch{f', on {n_test} test examples' if n_test else ''}."
 

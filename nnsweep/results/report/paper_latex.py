@@ -1,13 +1,14 @@
 r"""The table of an article as LaTeX: a ``table`` environment to be ``\input``, which needs the package booktabs.
 
-It is set so that it fits between the margins, or into one column of an article that has two. Numbers are aligned at the
+It is set so that it fits between the margins, or into one column of an article that has two, and so that text stands
+below it: a page of its own would be half empty. Numbers are aligned at the
 decimal point without a further package: what is before the point and what is after it are columns of their own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from nnsweep.results.report.latex import typeset, typeset_breakable, typeset_heading
+from nnsweep.results.report.latex import typeset, typeset_breakable, typeset_heading, typeset_prose
 from nnsweep.results.report.paper import (
     AS_GOOD_MARK,
     CHOSEN_MARK,
@@ -48,6 +49,8 @@ _COLUMN_WIDTH = (
 )
 _NARROWEST_TEXT = 60.0
 """The least width in points of a column whose text is broken into lines."""
+_WIDEST_GAP = 6.0
+"""What LaTeX has beside each column, in points."""
 
 
 def write_paper_latex(table: PaperTable, *, two_columns: bool = False) -> str:
@@ -64,7 +67,7 @@ def write_paper_latex(table: PaperTable, *, two_columns: bool = False) -> str:
 
 
 def _write_lines(table: PaperTable, *, two_columns: bool) -> Iterator[str]:
-    layout, columns, width = _lay_out(table, _COLUMN_WIDTH if two_columns else _TEXT_WIDTH)
+    layout, columns, gap, width = _lay_out(table, _COLUMN_WIDTH if two_columns else _TEXT_WIDTH)
     specification = "".join(
         "r@{}l" if _has_point(column) else "r" if column.is_number else "l" if column is not width[0]
         else rf"p{{{width[1]:.0f}pt}}"
@@ -72,11 +75,11 @@ def _write_lines(table: PaperTable, *, two_columns: bool) -> Iterator[str]:
     )  # fmt: skip
     n_cells = sum(2 if _has_point(column) else 1 for column in columns) + 2 + any(table.interval.cells)
     yield "% needs \\usepackage{booktabs}"
-    yield rf"\begin{{{layout.environment}}}[tbp]\centering"
+    yield rf"\begin{{{layout.environment}}}[!tb]\centering"
     yield r"\setlength{\belowcaptionskip}{6pt}"
-    yield rf"\caption{{{_typeset_caption(table.caption)}}}"
+    yield rf"\caption{{{typeset_prose(table.caption)}}}"
     yield rf"\label{{tab:{table.name}}}"
-    yield rf"{layout.letters}\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}"
+    yield rf"{layout.letters}\setlength{{\tabcolsep}}{{{gap:.1f}pt}}"
     yield rf"\begin{{tabular}}{{@{{}}{specification}r@{{}}l{'@{ }l' * any(table.interval.cells)}@{{}}}}"
     yield r"\toprule"
     yield (
@@ -95,14 +98,14 @@ def _write_lines(table: PaperTable, *, two_columns: bool) -> Iterator[str]:
 
 def _lay_out(
     table: PaperTable, layouts: Sequence[_Layout]
-) -> tuple[_Layout, list[PaperColumn], tuple[PaperColumn | None, float]]:
+) -> tuple[_Layout, list[PaperColumn], float, tuple[PaperColumn | None, float]]:
     """Choose the first layout in which the table fits, perhaps without the parameters or with one text in lines.
 
     Returns
     -------
     tuple
-        The layout, the columns that are shown, and the column whose text is broken into lines, if any, with its width
-        in points.
+        The layout, the columns that are shown, what is between two columns, halved, in points, and the column whose
+        text is broken into lines, if any, with its width in points.
     """
     for layout in layouts:
         every = list(table.columns)
@@ -114,11 +117,11 @@ def _lay_out(
             n_characters = max(map(len, [*results, table.mean.heading]))
             free = layout.line - n_characters * layout.digit - 2 * layout.gap * len(columns) - sum(widths)
             if free >= 0:
-                return layout, columns, (None, 0.0)
+                return layout, columns, min(layout.gap + free / (2 * len(columns) or 1), _WIDEST_GAP), (None, 0.0)
             texts = [(width, place) for place, width in enumerate(widths) if not columns[place].is_number]
             if texts and (left := max(texts)[0] + free) >= _NARROWEST_TEXT:
-                return layout, columns, (columns[max(texts)[1]], left)
-    return layout, columns, (None, 0.0)
+                return layout, columns, layout.gap, (columns[max(texts)[1]], left)
+    return layout, columns, layout.gap, (None, 0.0)
 
 
 def _measure(cells: Iterable[str], heading: str) -> int:
@@ -128,10 +131,6 @@ def _measure(cells: Iterable[str], heading: str) -> int:
 
 def _has_point(column: PaperColumn) -> bool:
     return column.is_number and any("." in cell for cell in column.cells)
-
-
-def _typeset_caption(caption: str) -> str:
-    return typeset(caption).replace(r" \%", r"\,\%")
 
 
 def _typeset_heading(column: PaperColumn) -> str:

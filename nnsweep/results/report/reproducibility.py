@@ -6,19 +6,20 @@ The items follow the machine learning reproducibility checklist (Pineau et al., 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nnsweep.results.factors import ARCHITECTURE, EXTENT
 from nnsweep.results.frame import SAMPLES, list_settings, plain
 from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.overview import write_duration
-from nnsweep.results.report.paper import explain_epoch, explain_failures
+from nnsweep.results.report.paper import describe_interval, explain_epoch, explain_failures
 from nnsweep.results.report.report import Findings
 from nnsweep.results.report.section_configurations import COUNTING, Configurations
 from nnsweep.results.report.section_question import SIZES, is_grid_of_sizes, list_values
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.data_sets import DATA_SETTINGS
-from nnsweep.results.wording import count, join_words, metric_text, short_name, size
+from nnsweep.results.wording import count, join_words, metric_text, percent, short_name, size
 
 UNKNOWN = "not recorded"
 PARTS = dict(zip(SAMPLES, ("training", "validation", "test"), strict=True))
@@ -29,6 +30,8 @@ PACKAGES = {
     "hydra-core": "Hydra",
     "mlflow": "MLflow",
 }
+PACKAGES_OF_STATEMENT = {"numpy": "NumPy"}
+"""What does the arithmetic; the checklist has all packages."""
 DIGITS, MOST_VALUES, MOST_COMMANDS = 16, 20, 10
 
 
@@ -95,19 +98,41 @@ def make_reproducibility(study: Study, circumstances: Circumstances) -> Findings
     )
 
 
+def split_off_appendix(found: Findings) -> tuple[Findings, Findings]:
+    """Split the statement into the paragraph, which an article has room for, and the rest, for its appendix.
+
+    Parameters
+    ----------
+    found : Findings
+        What `make_reproducibility` has made.
+
+    Returns
+    -------
+    tuple of Findings
+        The paragraph under a heading of its own, and the checklist with the commands under another.
+    """
+    statement, checklist, commands = found.sections
+    return replace(found, sections=(replace(statement, heading=""),)), Findings(
+        title="Reproducibility checklist", sections=(replace(checklist, heading=""), commands)
+    )
+
+
 def _write_statement(study: Study, circumstances: Circumstances) -> Iterator[str]:
-    """Write the sentences of the paragraph."""
+    """Write the sentences of the paragraph, about 150 words; details are in the checklist."""
     networks, extent = count(len(study.runs), "network"), count(_count_configurations(study), "configuration")
     yield f"We trained {networks} on {_name_data(study)}: {extent}, {_describe_repeats(study)}."
     if ranges := _describe_ranges(study):
         yield f"We varied {ranges}; all other settings were fixed."
-    yield f"There were {_count_examples(study)}; the split was {_describe_split(study)}."
-    yield "A seed determines the initial weights, the order of the training examples, and dropout."
+    yield f"There were {_count_examples(study)}; the split was {_name_split(study)}."
+    dropped = ", the order of the training examples, and dropout" if _uses_dropout(study) else ""
+    yield f"A seed determines the initial weights{dropped or ' and the order of the training examples'}."
     yield from explain_epoch(study)
-    yield from _explain_error_bars(study)
+    if notes := _explain_error_bars(study):
+        yield f"The {percent(study.confidence)} interval of a mean is {describe_interval(study)}."
+        yield from notes[-2:] if study.repeats.overlap else notes[-1:]  # how overlap counts, what the interval covers
     yield from explain_failures(study)
-    yield f"Training took {_describe_compute(study)}, on {_describe_machine(circumstances)}."
-    yield f"We used {_describe_software(circumstances)}."
+    yield f"Training took {_sum_compute(study)}, on {_describe_machine(circumstances)}."
+    yield f"We used {_describe_software(circumstances, PACKAGES_OF_STATEMENT)}."
 
 
 def _answer_checklist(study: Study, circumstances: Circumstances) -> Iterator[tuple[str, str]]:
@@ -128,8 +153,8 @@ def _answer_checklist(study: Study, circumstances: Circumstances) -> Iterator[tu
     yield "Measure", ". ".join([metric_text(study.metric), " ".join(explain_epoch(study))]).rstrip(". ")
     yield "Error bars", " ".join(_explain_error_bars(study)).rstrip(".") or "none, for lack of repeats"
     yield "Compute", _describe_compute(study)
-    yield "Processor and memory", _describe_machine(circumstances)
-    yield "Software", _describe_software(circumstances)
+    yield "Processor and memory", _describe_machine(circumstances, with_system=True)
+    yield "Software", _describe_software(circumstances, PACKAGES)
     yield "Code", _describe_commit(circumstances)
     yield (
         "Checking",
@@ -221,8 +246,15 @@ def _describe_split(study: Study) -> str:
     names = ("split", "val_fraction", "test_fraction", "split_seed", "split_by", "n_folds", "test_path")
     fixed = _find_fixed(study, "data.")
     settings = [f"{name}={fixed[f'data.{name}']}" for name in names if f"data.{name}" in fixed]
-    same = f"the same for all runs of a {study.kind}" if study.repeats.changes_test_set else "the same for all runs"
-    return same + (f" ({', '.join(settings)})" if settings else "")
+    return _name_split(study) + (f" ({', '.join(settings)})" if settings else "")
+
+
+def _name_split(study: Study) -> str:
+    return f"the same for all runs of a {study.kind}" if study.repeats.changes_test_set else "the same for all runs"
+
+
+def _uses_dropout(study: Study) -> bool:
+    return any(plain(study.runs["trainer.dropout"])) if "trainer.dropout" in study.runs.columns else False
 
 
 def _list_preprocessing(study: Study) -> str:
@@ -252,37 +284,47 @@ def _count_states(study: Study) -> str:
     )
 
 
-def _describe_compute(study: Study) -> str:
+def _list_seconds(study: Study) -> list[float]:
+    """List how long training took, of the runs that have it recorded."""
     column = plain(study.runs["duration_seconds"]) if "duration_seconds" in study.runs.columns else []
-    seconds = [float(value) for value in column if isinstance(value, int | float)]
+    return [float(value) for value in column if isinstance(value, int | float)]
+
+
+def _sum_compute(study: Study) -> str:
+    seconds = _list_seconds(study)
+    return f"{write_duration(sum(seconds))} in all, summed over runs" if seconds else f"a time that is {UNKNOWN}"
+
+
+def _describe_compute(study: Study) -> str:
+    seconds = _list_seconds(study)
     if not seconds:
-        return f"a time that is {UNKNOWN}"
+        return _sum_compute(study)
     lacking = len(study.runs) - len(seconds)
     without = f"; {count(lacking, 'run')} without a recorded time" if lacking else ""
-    total, mean, longest = map(write_duration, (sum(seconds), sum(seconds) / len(seconds), max(seconds)))
-    return f"{total} in all, summed over runs ({mean} a run, at most {longest}{without})"
+    mean, longest = map(write_duration, (sum(seconds) / len(seconds), max(seconds)))
+    return f"{_sum_compute(study)} ({mean} a run, at most {longest}{without})"
 
 
-def _describe_machine(circumstances: Circumstances) -> str:
-    """Name processors, cores, memory and systems, each distinct machine once."""
+def _describe_machine(circumstances: Circumstances, *, with_system: bool = False) -> str:
+    """Name processors, cores and memory, each distinct machine once."""
     machines = []
     for environment in circumstances.environments:
         parts = [str(environment.get("processor") or f"a processor that is {UNKNOWN}")]
         parts += [count(int(environment["cores"]), "core")] if environment.get("cores") else []
         memory = environment.get("memory_bytes")
         parts.append(f"{size(memory)} of memory" if isinstance(memory, int) else f"memory {UNKNOWN}")
-        parts += [str(environment["platform"])] if environment.get("platform") else []
+        parts += [str(environment["platform"])] if with_system and environment.get("platform") else []
         machines.append(", ".join(parts))
     return " and ".join(dict.fromkeys(machines)) or f"a machine that is {UNKNOWN}"
 
 
-def _describe_software(circumstances: Circumstances) -> str:
+def _describe_software(circumstances: Circumstances, names: Mapping[str, str]) -> str:
     """List versions, each set of them once."""
     listed = []
     for environment in circumstances.environments:
         packages = environment.get("packages") or {}
         versions = {"nnsweep": environment.get("nnsweep"), "Python": environment.get("python")}
-        versions |= {name: packages.get(package) for package, name in PACKAGES.items()}
+        versions |= {name: packages.get(package) for package, name in names.items()}
         listed.append(join_words([f"{name} {version}" for name, version in versions.items() if version], 9))
     return "; ".join(filter(None, dict.fromkeys(listed))) or UNKNOWN
 

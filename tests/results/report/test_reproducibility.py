@@ -5,7 +5,7 @@ import pytest
 from nnsweep.results.frame import frame
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
-from nnsweep.results.report.reproducibility import Circumstances, make_reproducibility
+from nnsweep.results.report.reproducibility import Circumstances, make_reproducibility, split_off_appendix
 from nnsweep.results.report.study import Study
 from tests.latex import compile_latex, make_article, needs_pdflatex
 
@@ -50,14 +50,34 @@ def test_the_statement_says_what_was_done():
         "We trained 20 networks on digits: 2 configurations, each with 10 seeds (0 to 9).",
         "We varied hidden layer sizes (8, 20-20); all other settings were fixed.",
         "There were 1,293 training, 144 validation and 360 test examples",
-        "the same for all runs (val_fraction=0.1, split_seed=0)",
-        "The 360 test examples played no part in that choice.",
-        "The 95 % interval of a mean is Student's t",
+        "the split was the same for all runs.",
+        "A seed determines the initial weights and the order of the training examples.",
+        "Each network is measured on the 360 test examples at the epoch of its best validation accuracy.",
+        "The 95 % interval of a mean is Student's t on the scale of log odds; with Bonferroni's correction, all 2 hold",
+        "It covers the mean over all possible seeds on this test set, not on other test sets.",
         "1 of 20 runs failed or diverged and is counted as guessing.",
-        "A processor, 8 cores, 16 GB of memory, Linux-6",
+        "Training took 20 s in all, summed over runs, on A processor, 8 cores, 16 GB of memory.",
         "We used nnsweep 1.2.3, Python 3.11.7 and NumPy 2.4.6.",
     ):
         assert words in statement
+    assert len(statement.split()) <= 160
+
+
+def test_dropout_is_named_where_it_is_used():
+    records = runs_of({"20": spread(0.9)}, settings=SETTINGS | {"trainer.dropout": 0.2})
+    statement = make_reproducibility(Study(runs=frame(records)), CIRCUMSTANCES).section("statement").sentences
+    assert "A seed determines the initial weights, the order of the training examples, and dropout." in statement
+
+
+def test_an_article_has_the_paragraph_and_its_appendix_the_rest():
+    found = make_reproducibility(make_study(), CIRCUMSTANCES)
+    paragraph, appendix = split_off_appendix(found)
+    text = latex(paragraph, fragment=True)
+    assert "We trained 20 networks" in text
+    assert "subsection" not in text
+    assert r"95\,\% interval" in text
+    assert [section.name for section in appendix.sections] == ["checklist", "commands"]
+    assert r"\section{Reproducibility checklist}" in latex(appendix, fragment=True)
 
 
 def test_the_checklist_answers_what_reviewers_ask():
@@ -69,6 +89,8 @@ def test_the_checklist_answers_what_reviewers_ask():
     assert answer(found, "Number of runs") == "20: 19 finished and 1 diverged."
     assert answer(found, "Data") == "digits; SHA-256 0123456789abcdef."
     assert answer(found, "Preprocessing") == "data.standardize=True."
+    assert answer(found, "Split") == "the same for all runs (val_fraction=0.1, split_seed=0)."
+    assert answer(found, "Processor and memory") == "A processor, 8 cores, 16 GB of memory, Linux-6."
     assert answer(found, "Compute") == "20 s in all, summed over runs (1 s a run, at most 1 s)."
     assert answer(found, "Code") == "commit abc123 with uncommitted changes."
     assert found.section("commands").commands == ("nnsweep -m arch=a,b", "nnsweep verify table.csv")
