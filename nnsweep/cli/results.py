@@ -252,6 +252,7 @@ FORMATS = {name: (name,) for name in ("svg", "png", "pdf")} | {"both": ("svg", "
 @click.option("--width", metavar="LENGTH", help="Such as 8.5cm or 3.35in; also column (8.5cm) and page (7.2in).")
 @click.option("--dpi", type=click.IntRange(30, 2400), help="Dots per inch of PNG files; 150 if not given.")
 @click.option("--font", default="", help="The family of the letters, such as 'Times New Roman'.")
+@click.option("--no-notes", is_flag=True, help="Without the sentences below a picture, for a caption to say.")
 @click.option("--slides", is_flag=True, help="Draw each picture alone at 16:9: slides.pdf with a page each, and PNG.")
 @filter_option
 @sweep_option()
@@ -270,6 +271,7 @@ def plot_command(
     width: str | None,
     dpi: int | None,
     font: str,
+    no_notes: bool,
     slides: bool,
     filter_: str,
     sweep: str | None,
@@ -295,8 +297,10 @@ def plot_command(
 
     if slides and (width or dpi):
         raise ConfigError("--slides: a slide has its own size; leave out --width and --dpi")
-    page = lay_out_slides(font) if slides else lay_out_for(width=read_inches(width or "page"), font=font)
-    with page:
+    if slides and no_notes:
+        raise ConfigError("--slides: a slide has no caption to say what its notes do; leave out --no-notes")
+    inches = read_inches(width or "page")
+    with lay_out_slides(font) if slides else lay_out_for(width=inches, font=font, has_notes=not no_notes):
         store, records, runs = find_runs(experiment, sweep, filter_, uri)
         check_columns(runs, [] if metric in METRICS else [metric])
         telling = set(telling_runs(runs))

@@ -1,14 +1,21 @@
 """The table of an article is exported with a manifest, by which it is verified."""
 
+import re
+import shlex
+import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from nnsweep.cli.main import main
 from nnsweep.results.tables.manifest import read_manifest
+from tests.latex import compile_latex, needs_pdflatex
 from tests.outside import copy_store
 
+ARTICLE = Path(__file__).parents[2] / "docs" / "article.md"
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 FORMATS = (".tex", ".md", ".csv", ".html")
 
@@ -180,3 +187,20 @@ def test_each_data_set_has_a_table(suffix, swept):
     elif suffix == ".csv":
         assert [line.partition(",")[0] for line in text.splitlines()] == ["Data", "iris", "iris", "wine", "wine"]
     assert nnsweep("verify", f"table{suffix}").code == 0
+
+
+@needs_pdflatex
+def test_the_recipe_for_an_article_works(nnsweep, study):
+    sizes = ("arch=uniform", "arch.depth=1,2", "arch.width=4,8", "seed=0,1")
+    assert main([*sizes, *QUICK, "tracking.experiment=depth_width"]) == 0
+    commands, article = re.findall(r"```(?:sh|tex)\n(.*?)```", ARTICLE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for line in commands.splitlines():
+        assert nnsweep(*shlex.split(line)[1:]).code == 0
+    log = compile_latex(article, study)
+    assert "Output written on document.pdf (2 pages" in log
+    if shutil.which("pdffonts"):
+        fonts = subprocess.run(
+            ["pdffonts", "document.pdf"], cwd=study, capture_output=True, text=True, check=True
+        ).stdout
+        assert "DejaVuSans" in fonts
+        assert "Type 3" not in fonts

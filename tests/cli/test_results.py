@@ -95,6 +95,7 @@ REFUSED = [
     ("--metric tst_accuracy", "unknown name 'tst_accuracy'; did you mean 'test_accuracy'?"),
     ("--x wdith", "unknown name 'wdith'; did you mean 'width'?"),
     ("--slides --width page", "--slides: a slide has its own size; leave out --width and --dpi"),
+    ("--slides --no-notes", "--slides: a slide has no caption to say what its notes do; leave out --no-notes"),
 ]
 
 

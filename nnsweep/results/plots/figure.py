@@ -45,11 +45,14 @@ class Page(NamedTuple):
         The family of the letters; matplotlib's own if empty.
     height : float
         How high a picture is at most, in inches, before it shows fewer numbers and rows.
+    has_notes : bool
+        Whether sentences below a picture explain it, rather than its caption in an article.
     """
 
     width: float = 7.2
     font: str = ""
     height: float = 9.7
+    has_notes: bool = True
 
 
 WIDTHS = (2.5, 30.0)
@@ -63,7 +66,9 @@ def page() -> Page:
 
 
 @contextmanager
-def lay_out_for(*, width: float = Page().width, font: str = "", height: float = Page().height) -> Iterator[None]:
+def lay_out_for(
+    *, width: float = Page().width, font: str = "", height: float = Page().height, has_notes: bool = True
+) -> Iterator[None]:
     """Draw pictures for another page.
 
     Parameters
@@ -74,6 +79,8 @@ def lay_out_for(*, width: float = Page().width, font: str = "", height: float = 
         The name of a family that matplotlib finds on this machine, or ``serif``, ``sans-serif``, ….
     height : float
         In inches.
+    has_notes : bool
+        Whether sentences stand below a picture.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def lay_out_for(*, width: float = Page().width, font: str = "", height: float = 
             f"font: {printable(font)} is not installed; leave it out or name one that matplotlib finds, "
             f"such as {nearest} ({', '.join(names[:20])}{', …' * (len(names) > 20)})"
         ) from error
-    token = _page.set(Page(width, font, height))
+    token = _page.set(Page(width, font, height, has_notes))
     try:
         with mpl.rc_context({"font.family": [font, DEFAULT_FONT]} if font else {}):
             yield
@@ -134,7 +141,9 @@ def fit_text(text: str, room: float, points: float = POINTS) -> str:
 
 
 def wrap_text(notes: Sequence[str], room: float) -> list[str]:
-    """Break sentences into lines no wider than so many inches."""
+    """Break sentences into lines no wider than so many inches; none on a page without notes."""
+    if not page().has_notes:
+        return []
     average = measure_inches("The quick brown fox jumps over the lazy dog, 0.1234567890") / 57
     lines = [line for note in notes if note for line in textwrap.wrap(printable(note), max(20, int(room / average)))]
     return [fit_text(line, room) for line in lines]

@@ -77,7 +77,8 @@ def _write_lines(table: PaperTable, *, two_columns: bool) -> Iterator[str]:
     yield "% needs \\usepackage{booktabs}"
     yield rf"\begin{{{layout.environment}}}[!tb]\centering"
     yield r"\setlength{\belowcaptionskip}{6pt}"
-    yield rf"\caption{{{typeset_prose(table.caption)}}}"
+    caption = typeset_prose(table.caption).replace(typeset(CHOSEN_MARK), MARKS[CHOSEN_MARK])  # raised, as in the rows
+    yield rf"\caption{{{caption}}}"
     yield rf"\label{{tab:{table.name}}}"
     yield rf"{layout.letters}\setlength{{\tabcolsep}}{{{gap:.1f}pt}}"
     yield rf"\begin{{tabular}}{{@{{}}{specification}r@{{}}l{'@{ }l' * any(table.interval.cells)}@{{}}}}"

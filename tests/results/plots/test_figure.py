@@ -3,7 +3,9 @@
 import pytest
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.plots.cost import plot_cost
 from nnsweep.results.plots.figure import Page, lay_out_for, measure_inches, nothing, page, panelled
+from nnsweep.results.plots.grid import plot_grid
 
 COLUMN = 3.35
 
@@ -17,6 +19,19 @@ def test_a_page_holds_while_pictures_are_laid_out_for_it():
     with pytest.raises(RuntimeError), lay_out_for(width=COLUMN):
         raise RuntimeError
     assert page() == Page()
+
+
+def test_a_page_without_notes_leaves_them_to_the_caption(sweep):
+    runs, _ = sweep
+    with lay_out_for(width=COLUMN):
+        noted = plot_grid(runs)
+    with lay_out_for(width=COLUMN, has_notes=False):
+        bare, costs = plot_grid(runs), plot_cost(runs)
+    words = "".join(text.get_text() for text in noted.texts)
+    assert words.startswith("In a cell: ")
+    assert not any(text.get_text() for text in bare.texts)
+    assert bare.get_figheight() < noted.get_figheight()
+    assert not costs.legends[0].get_title().get_text()
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def test_the_best_is_bold_and_points_are_aligned(study_of):
     text = write_paper_latex(make_paper_table(study_of({"20": spread(0.96), "8": spread(0.9, turn=1)}), "depth_width"))
     assert r"20 & 1,510 & \textbf{0} & \textbf{.9600}$^{\mathsection}$ & {[}0.9565, 0.9633{]} \\" in text
     assert r"\label{tab:depth-width}" in text
+    assert r"$^{\mathsection}$ chosen by validation accuracy." in text
     assert r"\usepackage{booktabs}" in text.splitlines()[0]
 
 
