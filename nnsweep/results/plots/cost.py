@@ -143,9 +143,9 @@ def _draw(
     has_all = _has_all_intervals(priced)
     for one in reversed(priced):
         style, group = styles[one.group.label], one.group
-        if not shown.low <= group.mean <= shown.high:
+        if side := shown.side(group.mean):
             inside = 0.018 * shown.length
-            edge, marker = (shown.low + inside, "v") if group.mean < shown.low else (shown.high - inside, "^")
+            edge, marker = (shown.low + inside, "v") if side < 0 else (shown.high - inside, "^")
             (arrow,) = axes.plot([one.cost], [edge], color=style.colour, marker=marker, **EDGE)  # type: ignore[arg-type]
             tag(arrow, one.place)
             continue
@@ -192,7 +192,7 @@ def _describe(
         notes.append(f"Upright lines: simultaneous 95 % interval of the mean over {kind}s{whose}.")
     if any(has_none):
         notes.append(f"One {kind} has no interval.")
-    beyond = [one for one in priced if not shown.low <= one.group.mean <= shown.high]
+    beyond = [one for one in priced if shown.side(one.group.mean)]
     if beyond:
         side = "above" if smaller_is_better(metric) else "below"
         edge = shown.high if smaller_is_better(metric) else shown.low
@@ -205,7 +205,7 @@ def _describe(
 def _name_front(axes: Axes, front: Sequence[Priced], priced: Sequence[Priced], shown: Span) -> None:
     """Put a name beside each point of the front where it covers neither another one nor a point nor an edge."""
     to_inches = axes.figure.dpi_scale_trans.inverted()
-    seen = [one for one in priced if shown.low <= one.group.mean <= shown.high]
+    seen = [one for one in priced if not shown.side(one.group.mean)]
     where = to_inches.transform(axes.transData.transform([(one.cost, one.group.mean) for one in seen]))
     corners = to_inches.transform(axes.transData.transform([(one.cost, one.group.mean) for one in front]))
     ends = [*corners[1:, 0], to_inches.transform(axes.transAxes.transform((1, 0)))[0]]

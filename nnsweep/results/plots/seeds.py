@@ -6,7 +6,6 @@ row says how many runs are there.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from nnsweep.results.frame import selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
-from nnsweep.results.plots.spans import AXIS_REACH, choose_range
+from nnsweep.results.plots.spans import AXIS_REACH, Span, choose_range
 from nnsweep.results.plots.style import GREY, OTHERS, Style, style_configurations, tag
 from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import metric_text
@@ -69,14 +68,14 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     labels = []
     for row, group in enumerate(best):
         _draw_row(axes, row, group, styles[group.label], shown)
-        hidden = (shown.describe(group), f"{group.n_failed}{FAILED}" if group.n_failed else "")
+        hidden = (_describe_beyond(group, shown), f"{group.n_failed}{FAILED}" if group.n_failed else "")
         beside = "".join(f"  {text}" for text in hidden if text)
         labels.append(fit_text(group.label, page().width * 0.42 - measure_inches(beside)) + beside)
     axes.set_yticks(np.arange(len(best)), labels, fontsize=POINTS, parse_math=False)
     for row, label in enumerate(axes.get_yticklabels()):
         tag(label, row)
     axes.set_ylim(len(best) - 0.4, -0.6)
-    margin = 0.03 * (shown.high - shown.low) or 0.01
+    margin = 0.03 * shown.length or 0.01
     axes.set_xlim(shown.low - margin, shown.high + margin)
     if all(value.is_integer() for group in best for value in group.finished):
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
@@ -89,47 +88,36 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
     return figure
 
 
-class _Limits(NamedTuple):
-    """What the axis shows of the results."""
-
-    low: float
-    high: float
-
-    def beyond(self, value: float) -> int:
-        """Say at which side a result lies beyond the axis: -1 at the left, 1 at the right, 0 at none."""
-        return (value > self.high) - (value < self.low)
-
-    def describe(self, group: EstimatedConfiguration) -> str:
-        """Say how many runs lie beyond the axis, and the mean if it does."""
-        sides = [self.beyond(value) for value in group.finished]
-        counts = {side: sides.count(side) for side in (-1, 1) if side in sides}
-        texts = [f"{ARROWS[side]}{count}" for side, count in counts.items()]
-        if group.finished and self.beyond(group.mean):
-            texts.append(f"mean {group.mean:.3g}")
-        return " ".join(texts)
-
-
-def _choose_limits(groups: Sequence[EstimatedConfiguration], metric: str) -> _Limits:
+def _choose_limits(groups: Sequence[EstimatedConfiguration], metric: str) -> Span:
     """Choose where the axis begins and ends: with the better runs, and intervals that do not make it much longer."""
     values = [value for group in groups for value in group.finished]
     if not values:
-        return _Limits(0.0, 1.0)
-    low, high = choose_range(values, reach=AXIS_REACH, is_smaller_better=smaller_is_better(metric))
-    room = (high - low) or 0.02 * abs(high)
+        return Span(0.0, 1.0)
+    low, high = shown = choose_range(values, reach=AXIS_REACH, is_smaller_better=smaller_is_better(metric))
+    room = shown.length or 0.02 * abs(high)
     ends = [end for group in groups for end in (group.low, group.high) if low - room <= end <= high + room]
-    return _Limits(
+    return Span(
         min([low, *ends]) if low == min(values) else low,
         max([high, *ends]) if high == max(values) else high,
     )
 
 
-def _draw_row(axes: Axes, row: int, group: EstimatedConfiguration, style: Style, shown: _Limits) -> None:
+def _describe_beyond(group: EstimatedConfiguration, shown: Span) -> str:
+    """Say how many runs of a configuration lie beyond the axis, and its mean if that does."""
+    sides = [shown.side(value) for value in group.finished]
+    texts = [f"{arrow}{sides.count(side)}" for side, arrow in ARROWS.items() if side in sides]
+    if group.finished and shown.side(group.mean):
+        texts.append(f"mean {group.mean:.3g}")
+    return " ".join(texts)
+
+
+def _draw_row(axes: Axes, row: int, group: EstimatedConfiguration, style: Style, shown: Span) -> None:
     """Draw the runs of a configuration with their mean and its interval, with an arrow where that goes on."""
     colour = DARK if style == OTHERS else style.colour
     drawn = axes.plot(group.finished, np.full(len(group.finished), row), **(DOT | {"color": style.colour}))  # type: ignore[arg-type]
     if group.finished and not math.isnan(group.low):
         drawn += axes.plot([group.low, group.high], [row, row], color=colour, linewidth=1.5, zorder=3)
-        for side in sorted({shown.beyond(group.low), shown.beyond(group.high)} - {0}):
+        for side in sorted({shown.side(group.low), shown.side(group.high)} - {0}):
             arrow = {"color": colour, "marker": "<" if side < 0 else ">", "markersize": 4, "clip_on": False}
             edge = axes.get_yaxis_transform()
             drawn += axes.plot([float(side > 0)], [row], transform=edge, **arrow)  # type: ignore[arg-type]
@@ -140,11 +128,9 @@ def _draw_row(axes: Axes, row: int, group: EstimatedConfiguration, style: Style,
         tag(artist, row)
 
 
-def _notes(
-    groups: Sequence[EstimatedConfiguration], best: Sequence[EstimatedConfiguration], shown: _Limits
-) -> list[str]:
+def _notes(groups: Sequence[EstimatedConfiguration], best: Sequence[EstimatedConfiguration], shown: Span) -> list[str]:
     n_hidden = len(groups) - len(best)
-    sides = [shown.beyond(value) for group in best for value in group.finished]
+    sides = [shown.side(value) for group in best for value in group.finished]
     ends = [end for group in best for end in (group.low, group.high) if group.finished]
     failed = "a failed run counts as guessing in the mean"
     counts_guesses = any(len(group.values) > len(group.finished) > 0 for group in best)
@@ -153,7 +139,7 @@ def _notes(
         f"One {best[0].kind} has no interval." if any(group.has_no_interval for group in best) else "",
         f"{ARROWS[-1]} counts runs below {shown.low:.6g}; a mean below it is written out." if -1 in sides else "",
         f"{ARROWS[1]} counts runs above {shown.high:.6g}; a mean above it is written out." if 1 in sides else "",
-        "Arrow at an edge: the interval goes on." if any(map(shown.beyond, ends)) else "",
+        "Arrow at an edge: the interval goes on." if any(map(shown.side, ends)) else "",
         f"{FAILED} counts runs without a result{f'; {failed}' * counts_guesses}."
         if any(one.n_failed for one in best)
         else "",

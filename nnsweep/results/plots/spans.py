@@ -55,6 +55,10 @@ class Span(NamedTuple):
         """How long it is."""
         return self.high - self.low
 
+    def side(self, value: float) -> int:
+        """Say at which end a number lies beyond it: -1 at the low one, 1 at the high one, 0 at none."""
+        return (value > self.high) - (value < self.low)
+
     def reach_towards(self, other: "Span", most: float) -> "Span":
         """Let it reach as far as another one, but by no more than a part of its length at either end."""
         room = most * self.length
