@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from nnsweep.api.load import find_runs, load_environment
+from nnsweep.api.load import find_runs, load_environment, pick_records
 from nnsweep.api.report import check_output, write_report
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
@@ -90,11 +90,10 @@ def compare_experiments(
 def _find_records(experiment: str, filter: str, uri: str | None) -> list[RunRecord]:
     """Find the runs of an experiment that are meant, the best first."""
     _, records, runs = find_runs(experiment, None, filter, uri)
-    by_id = {record.run_id: record for record in records}
     if not len(runs):
         which = f" that fulfils {filter}" if filter else ""
         raise ConfigError(f"experiment '{experiment}' has no run{which}: there is nothing to compare")
-    return [by_id[str(run_id)] for run_id in runs["run_id"]]
+    return pick_records(records, runs)
 
 
 def _find_environment(records: Sequence[RunRecord], uri: str | None) -> dict[str, object]:

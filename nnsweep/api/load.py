@@ -1,6 +1,6 @@
 """A finished study from its store: the frame of its runs, their curves, and which test examples they got right."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,14 @@ def find_runs(
     store = find_experiment(experiment, uri)
     records = read_records(store, sweep)
     runs = narrow_runs(rank_runs(frame(records)), filter=filter)
-    chosen = set(runs["run_id"])
-    require_unaltered(record for record in records if record.run_id in chosen)
+    require_unaltered(pick_records(records, runs))
     return store, records, runs
+
+
+def pick_records(records: Iterable[RunRecord], runs: pd.DataFrame) -> list[RunRecord]:
+    """Pick the records of a frame's runs, in the frame's order; what never became a run has none."""
+    by_id = {record.run_id: record for record in records}
+    return [by_id[str(run_id)] for run_id in plain(runs["run_id"]) if run_id]
 
 
 def load_histories(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, pd.DataFrame]:

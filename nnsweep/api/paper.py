@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnsweep.api.export import write_with_manifest
-from nnsweep.api.load import read_records
+from nnsweep.api.load import pick_records, read_records
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.report.paper import PaperTable, make_paper_table, make_plain_frame
@@ -133,12 +133,11 @@ def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperA
     else:
         tables = {"": make_paper_table(study, store.experiment)}
         plain = make_plain_frame(tables[""])
-    by_id = {record.run_id: record for record in records}
     return PaperAnswer(
         content=_write_content([*tables.values()], plain, format, two_columns=request.two_columns),
         columns=list(map(str, plain.columns)),
         n_rows=len(plain),
-        records=[by_id[run_id] for run_id in runs["run_id"]],
+        records=pick_records(records, runs),
     )
 
 

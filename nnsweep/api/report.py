@@ -19,12 +19,13 @@ from nnsweep.api.load import (
     gather_correct,
     gather_histories,
     load_environment,
+    pick_records,
 )
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, whole_file
 from nnsweep.jobs.confirmation import name_confirmation
 from nnsweep.jobs.consistency import require_all_consistent
-from nnsweep.results.frame import FIRST, LAST, narrow_runs, plain
+from nnsweep.results.frame import FIRST, LAST, narrow_runs
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
@@ -122,12 +123,9 @@ def report(
         for record in records
         if record.run_id in histories
     )
-    by_id = {record.run_id: record for record in records}
     confirmation, confirmed_in = describe_confirmation_of(experiment, filter, uri)
     origin = replace(
-        _describe_origin(
-            experiment, [by_id[str(run_id)] for run_id in plain(runs["run_id"]) if run_id], uri, command, is_part
-        ),
+        _describe_origin(experiment, pick_records(records, runs), uri, command, is_part),
         missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
         confirmation=confirmation,
         confirmed_in=confirmed_in,

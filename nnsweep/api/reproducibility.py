@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from nnsweep.api.load import find_runs, load_environment
+from nnsweep.api.load import find_runs, load_environment, pick_records
 from nnsweep.api.report import write_report
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home
@@ -64,10 +64,8 @@ def report_reproducibility(
     store, records, runs = find_runs(experiment, sweep, filter, uri)
     if not len(runs):
         raise ConfigError("there are no such runs: there is nothing to report")
-    by_id = {record.run_id: record for record in records}
-    chosen = [by_id[str(run_id)] for run_id in runs["run_id"]]
     study = Study(runs=runs, metric=metric, by=by, confidence=confidence, failures=failures)
-    found = make_reproducibility(study, _find_circumstances(store, chosen, filter, uri))
+    found = make_reproducibility(study, _find_circumstances(store, pick_records(records, runs), filter, uri))
     if output is not None:
         path = Path(expand_home(output))
         if path.suffix.lower() == ".tex":

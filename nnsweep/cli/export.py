@@ -135,11 +135,8 @@ def _export_for_paper(
     from nnsweep.api.paper import PaperRequest, answer_for_paper, export_for_paper
     from nnsweep.streams import binary_output
     from nnsweep.tracking.artifacts import require_unaltered
-    from nnsweep.tracking.query import find_store_of_sweep
 
     store = find_experiment(experiment, uri)
-    if sweep is not None:
-        find_store_of_sweep(store.uri, sweep, experiment)  # or tell that there is none
     request = PaperRequest(by=split_list(by), two_columns=two_column, sweep=sweep, **asked)
     if output:
         export_for_paper(store, request, output, format)
