@@ -29,16 +29,17 @@ RIGHT = {
     "levels": pd.DataFrame({"factor": []}),
     "experiment": "digits",
 }
-WRONG = {
-    "nothing": None,
-    "a path": Path("table.csv"),
-    "run ids": ["0af31", "c0ffee"],
-    "a column": make_runs()["name"],
-    "a number": 3,
-    "another object": object(),
-    "a frame of something else": pd.DataFrame({"a": [1], "b": [2]}),
-    "a summary": pd.DataFrame({"label": ["wide"], "mean": [0.9]}),
-}
+WRONG = (
+    None,
+    Path("table.csv"),
+    ["0af31", "c0ffee"],
+    make_runs()["name"],
+    3,
+    object(),
+    pd.DataFrame({"a": [1], "b": [2]}),
+    pd.DataFrame({"label": ["wide"], "mean": [0.9]}),
+)
+"""What none of the arguments can be."""
 TEXTS = ("experiment", "metric", "uri")
 """Arguments of which a text may be right."""
 
@@ -61,22 +62,18 @@ def test_every_function_of_runs_is_checked():
     assert {name for name, _ in CHECKED} == {*FUNCTIONS}
 
 
-@pytest.mark.parametrize("kind", WRONG)
 @pytest.mark.parametrize(("name", "argument"), CHECKED)
-def test_what_cannot_be_meant_is_told_in_one_line(name, argument, kind, tmp_path, monkeypatch):
+def test_what_cannot_be_meant_is_told_in_one_line(name, argument, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    parameter = inspect.signature(getattr(nnsweep, name)).parameters[argument]
-    if parameter.default is None and WRONG[kind] is None:
-        pytest.skip("None is right here")
-    if (name, argument) == ("report", "experiment") and isinstance(WRONG[kind], pd.DataFrame):
-        argument, given = "runs", WRONG[kind]
+    may_be_none = inspect.signature(getattr(nnsweep, name)).parameters[argument].default is None
+    for value in WRONG:
+        if value is None and may_be_none:
+            continue
         with pytest.raises((TypeError, UserError)) as told:
-            nnsweep.report(given)
-    else:
-        with pytest.raises((TypeError, UserError)) as told:
-            call(name, argument, WRONG[kind])
-    assert_one_line(told.value, argument)
-    assert told.value.__cause__ is None
+            call(name, argument, value)
+        is_frame_for_report = name == "report" and argument == "experiment" and isinstance(value, pd.DataFrame)
+        assert_one_line(told.value, "runs" if is_frame_for_report else argument)
+        assert told.value.__cause__ is None
 
 
 @pytest.mark.parametrize(("name", "argument"), [one for one in CHECKED if one[1] not in TEXTS])
