@@ -4,11 +4,12 @@ It has the answer in a sentence, the picture that shows it, three key numbers, a
 the report follow it, and say all of it again with its evidence.
 """
 
+import math
 from collections import Counter
 from typing import NamedTuple
 
 from nnsweep.results.factors import DATA, EXTENT, choose_axes
-from nnsweep.results.frame import plain, rank_runs, varies
+from nnsweep.results.frame import plain, rank_runs, take_numbers, varies
 from nnsweep.results.report.content import Picture
 from nnsweep.results.report.section_answer import describe_answer
 from nnsweep.results.report.study import Study
@@ -149,8 +150,7 @@ def _count_verdicts(study: Study) -> KeyNumber:
 
 
 def _describe_cost(study: Study) -> KeyNumber:
-    column = plain(study.runs["duration_seconds"]) if "duration_seconds" in study.runs.columns else []
-    known = [float(value) for value in column if isinstance(value, int | float)]
+    known = [one for one in take_numbers(study.runs, "duration_seconds") if not math.isnan(one)]
     if not known:
         return KeyNumber("unknown", "time of training")
     where = f", on {study.origin.processor}" if study.origin.processor else ""

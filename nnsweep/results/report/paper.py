@@ -242,10 +242,10 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
     n_worse = len(study.list_verdict(WORSE))
     if n_worse or AS_GOOD_MARK in joined or UNSETTLED_MARK in joined:
         margin = f", to within {study.rope:g}" if study.rope else ""
-        yield from (f"{AS_GOOD_MARK} as good as the best{margin}.",) if AS_GOOD_MARK in joined else ()
-        yield from (
-            (f"{UNSETTLED_MARK} neither shown to be as good nor to be worse.",) if UNSETTLED_MARK in joined else ()
-        )
+        if AS_GOOD_MARK in joined:
+            yield f"{AS_GOOD_MARK} as good as the best{margin}."
+        if UNSETTLED_MARK in joined:
+            yield f"{UNSETTLED_MARK} neither shown to be as good nor to be worse."
         untested = study.list_verdict(UNTESTED) + study.list_verdict(NEVER_FINISHED)
         others = f"Those with fewer than two {kind}s are not compared; all others" if untested else "All others"
         worse = f"{others} are clearly worse" if n_worse else "None is clearly worse"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nnsweep.results.factors import ARCHITECTURE, EXTENT
-from nnsweep.results.frame import SAMPLES, list_settings, plain
+from nnsweep.results.frame import SAMPLES, list_settings, plain, take_numbers
 from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.overview import write_duration
 from nnsweep.results.report.paper import describe_interval, explain_epoch, explain_failures
@@ -286,8 +286,7 @@ def _count_states(study: Study) -> str:
 
 def _list_seconds(study: Study) -> list[float]:
     """List how long training took, of the runs that have it recorded."""
-    column = plain(study.runs["duration_seconds"]) if "duration_seconds" in study.runs.columns else []
-    return [float(value) for value in column if isinstance(value, int | float)]
+    return [seconds for seconds in take_numbers(study.runs, "duration_seconds") if not math.isnan(seconds)]
 
 
 def _sum_compute(study: Study) -> str:

@@ -76,15 +76,16 @@ def _list_differences(first: StudyToCompare, other: StudyToCompare, pair: StudyP
     data = [join_words(names) if any(names) else "one data set" for names in pair.data]
     if not set(pair.data[0]) & set(pair.data[1]):
         sentence = (
-            f"They have no data in common: {first.name} is on {data[0]}, {other.name} on {data[1]}. Accuracies on "
+            f"They have no data in common: {first.name} is on {data[0]}, {other.name} on {data[1]}. "
+            "Accuracies on different data cannot be compared."
         )
-        sentence += "different data cannot be compared."
     elif pair.data[0] == pair.data[1]:
         sentence = f"Both are on the same data{f', {data[0]}' if any(pair.data[0]) else ''}."
     else:
         shared = [name for name in pair.data[0] if name in pair.data[1]]
-        sentence = f"Only runs on {join_words(shared)} are compared: {first.name} is on {data[0]}, {other.name} on "
-        sentence += f"{data[1]}."
+        sentence = (
+            f"Only runs on {join_words(shared)} are compared: {first.name} is on {data[0]}, {other.name} on {data[1]}."
+        )
     lines, has_common = [*pair.settings, *other.versions], len(pair.table) > 0
     sentences = [sentence]
     if not has_common and set(pair.data[0]) & set(pair.data[1]):
