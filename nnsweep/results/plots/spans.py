@@ -1,7 +1,9 @@
 """Spans: which part of an axis a panel shows, so that neither an outlier nor the first epochs squeeze what matters.
 
-What lies outside is never left out silently: whoever chooses a range says in words, or by an arrow at the edge, what is
-beyond it.
+There are two rules. `cover` begins with what is ranked highest and takes in what is near: it is for curves and for the
+front of costs. `choose_range` looks at how numbers are spread: it is for axes and colours that half of the numbers, at
+least, must be told apart by. What lies outside is never left out silently: whoever chooses a range says in words, or by
+an arrow at the edge, what is beyond it.
 """
 
 import math
