@@ -23,7 +23,7 @@ from nnsweep.cli.options import (
     sweep_option,
 )
 from nnsweep.errors import ConfigError, DifferenceError, StoreError
-from nnsweep.text import explain_unknown, mask_secrets, printable, quote_argument
+from nnsweep.text import mask_secrets, printable, quote_argument, suggest_nearest
 
 
 @click.command("report", short_help="Say what EXPERIMENT has found, and how sure that is.")
@@ -109,6 +109,9 @@ def report_command(
         uri=uri,
         command=_write_command_line(),
     )
+    if output is None and (fragment or pictures):
+        needless = "--fragment" if fragment else "--pictures"
+        raise ConfigError(f"{needless} is for a file: name it with --output, such as --output report.tex")
     if not watch:
         found = make(output)
     elif output is None:
@@ -287,7 +290,7 @@ def plot_command(
     nnsweep plot depth_width --only grid --x width --y depth --panels activation
     """
     from nnsweep.api.load import find_runs
-    from nnsweep.results.frame import METRICS, check_columns
+    from nnsweep.results.frame import check_metric
     from nnsweep.results.plots.drawing import DPI
     from nnsweep.results.plots.figure import lay_out_for
     from nnsweep.results.plots.pictures import MapSettings, plan_pictures, save_all, telling_runs
@@ -295,24 +298,27 @@ def plot_command(
     from nnsweep.tracking import recorded_run
     from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
 
-    if slides and (width or dpi):
+    if slides and (width is not None or dpi):
         raise ConfigError("--slides: a slide has its own size; leave out --width and --dpi")
     if slides and no_notes:
         raise ConfigError("--slides: a slide has no caption to say what its notes do; leave out --no-notes")
-    inches = read_inches(width or "page")
+    axes = MapSettings(x=x, y=y, panels=None if panels is None else split_list(panels))
+    foreign = [f"--{name}" for name, value in axes.items() if value is not None]
+    if foreign and only and "grid" not in only:
+        raise ConfigError(f"{foreign[0]} is for the map, which --only leaves out: add --only grid, or leave it out")
+    inches = read_inches("page" if width is None else width)
     with lay_out_slides(font) if slides else lay_out_for(width=inches, font=font, has_notes=not no_notes):
         store, records, runs = find_runs(experiment, sweep, filter_, uri)
-        check_columns(runs, [] if metric in METRICS else [metric])
+        check_metric(runs, metric)
         telling = set(telling_runs(runs))
         run_ids = [record.run_id for record in records if record.run_id in telling]
         histories, missing = gather_artifacts(run_ids, partial(recorded_run.read_history, store))
-        axes = MapSettings(x=x, y=y, panels=None if panels is None else split_list(panels))
         plan = plan_pictures(
             runs,
             histories,
             title=(f"sweep {sweep}" if sweep else experiment) if title is None else title,
             metric=metric,
-            grid=axes if any(value is not None for value in axes.values()) else None,
+            grid=axes if foreign else None,
         )
         if not plan:
             which = f" of sweep {sweep}" if sweep else ""
@@ -320,7 +326,9 @@ def plot_command(
                 f"experiment '{experiment}' has no run{which} with a result or a curve: there is nothing to draw"
             )
         if unknown := [name for name in only if name not in plan]:
-            raise ConfigError(*(f"--only: {explain_unknown(name, plan)}" for name in unknown))
+            raise ConfigError(
+                *(f"--only: these runs have no picture {name!r}; {suggest_nearest(name, plan)}" for name in unknown)
+            )
         drawn = {name: draw() for name, draw in plan.items() if not only or name in only}
     formats = ("png", "pdf") if slides and format_ == "both" else FORMATS[format_]
     for path in save_all(drawn, output, formats, dpi=dpi or DPI, as_slides=slides):

@@ -225,7 +225,7 @@ def choose_factors(runs: pd.DataFrame, metric: str, columns: Sequence[str] | Non
         names = [*first, *(name for name in settings if name not in first)]
     else:
         names = list(columns)
-    check_columns(runs, names)
+    check_columns(runs, factors=names)
     if len(set(names)) < len(names):
         raise ConfigError(f"factors={names} names a column twice; name each once")
     codes = {name: coded(runs, name) for name in names}

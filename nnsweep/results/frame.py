@@ -15,7 +15,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.filters import IncomparableError, MixedColumn, make_filter
-from nnsweep.text import explain_unknown
+from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES, RunRecord
 
 FIRST = ("name", "state", "reason")
@@ -125,8 +125,15 @@ def take_numbers(table: pd.DataFrame, name: str, default: float = math.nan) -> l
     return [float(value) if isinstance(value, int | float) else default for value in values]
 
 
-def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
+def check_columns(runs: pd.DataFrame, /, **named: Iterable[str]) -> None:
     """Refuse the names that no column has.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs.
+    **named
+        Names of columns, by the argument that they were given for.
 
     Raises
     ------
@@ -134,8 +141,28 @@ def check_columns(runs: pd.DataFrame, names: Iterable[str]) -> None:
         With a line for each of them.
     """
     columns = list(map(str, runs.columns))
-    if problems := [explain_unknown(name, columns) for name in dict.fromkeys(names) if name not in columns]:
-        raise ConfigError(*problems)
+    unknown = [(key, name) for key, names in named.items() for name in dict.fromkeys(names) if name not in columns]
+    if unknown:
+        raise ConfigError(*(f"{key}: {explain_unknown(name, columns)}" for key, name in unknown))
+
+
+def check_metric(runs: pd.DataFrame, metric: str) -> None:
+    """Refuse a metric that is neither known nor a column with numbers.
+
+    Raises
+    ------
+    ConfigError
+        With the metrics that there are.
+    """
+    if metric in METRICS:
+        return
+    others = {*FIRST, *LAST, *runs.attrs.get("settings", ())}
+    metrics = [name for name in map(str, runs.columns) if name not in others]
+    if metric not in runs.columns:
+        raise ConfigError(f"metric: {explain_unknown(metric, metrics)}")
+    values = plain(runs[metric])
+    if any(isinstance(value, str) for value in values):
+        raise ConfigError(f"metric: {printable(metric)!r} has no numbers; choose one of {', '.join(metrics)}")
 
 
 def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:
@@ -328,7 +355,7 @@ def narrow_runs(
         If the rule is none, or a column is unknown.
     """
     keys = [(key.removeprefix("-"), key.startswith("-")) for key in sort]
-    check_columns(runs, [*columns, *(name for name, _ in keys)])
+    check_columns(runs, columns=columns, sort=[name for name, _ in keys])
     chosen = _filter(runs, filter) if filter.strip() else runs
     for name, descending in reversed(keys):
         chosen = _sort(chosen, name, descending=descending)

@@ -22,7 +22,7 @@ from nnsweep.results.factors import (
     find_repeats,
     varying_settings,
 )
-from nnsweep.results.frame import METRICS, check_columns, coded, plain, take_metric, take_numbers
+from nnsweep.results.frame import check_columns, check_metric, coded, plain, take_metric, take_numbers
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES
 
@@ -136,7 +136,8 @@ def group_runs(
         are the same repeat of one configuration.
     """
     runs = with_failures(runs, failures)
-    check_columns(runs, [*([] if metric in METRICS else [metric]), *(by or ())])
+    check_metric(runs, metric)
+    check_columns(runs, by=by or ())
     check_settings(by or ())
     codes = {name: coded(runs, name) for name in (varying_settings(runs, metric) if by is None else by)}
     names = choose_distinguishing(codes) if by is None else list(by)

@@ -89,11 +89,15 @@ def test_pictures_are_drawn_for_a_paper_and_for_slides(study, nnsweep):
 
 REFUSED = [
     ("--width 8.5", "--width: '8.5' is no length; write a number with cm, mm, in or pt, such as 8.5cm"),
-    ("--width 1cm", "width: 0.394 in is out of range; a picture is 2.5 to 30 in wide"),
+    ("--width 1cm", "width: 0.394 in (1 cm) is out of range; a picture is 2.5 to 30 in (6.35 to 76.2 cm) wide"),
+    ("--width=", "--width: '' is no length; write a number with cm, mm, in or pt, such as 8.5cm"),
     ("--font Sansserif", "font: Sansserif is not installed; leave it out or name one that matplotlib finds"),
-    ("--only seed", "--only: unknown name 'seed'; did you mean 'seeds'?"),
-    ("--metric tst_accuracy", "unknown name 'tst_accuracy'; did you mean 'test_accuracy'?"),
-    ("--x wdith", "unknown name 'wdith'; did you mean 'width'?"),
+    ("--only seed", "--only: these runs have no picture 'seed'; did you mean 'seeds'?"),
+    ("--metric tst_accuracy", "metric: unknown name 'tst_accuracy'; did you mean 'test_accuracy'?"),
+    ("--metric arch", "metric: 'arch' has no numbers; choose one of n_parameters, depth, width,"),
+    ("--x wdith", "x: unknown name 'wdith'; did you mean 'width'?"),
+    ("--panels sed", "panels: unknown name 'sed'; "),
+    ("--only seeds --x width", "--x is for the map, which --only leaves out: add --only grid, or leave it out"),
     ("--slides --width page", "--slides: a slide has its own size; leave out --width and --dpi"),
     ("--slides --no-notes", "--slides: a slide has no caption to say what its notes do; leave out --no-notes"),
 ]

@@ -57,6 +57,8 @@ class Page(NamedTuple):
 
 WIDTHS = (2.5, 30.0)
 """The least and the largest width of a page, in inches."""
+CM = 2.54
+"""Centimetres in an inch."""
 _page: ContextVar[Page] = ContextVar("page")
 
 
@@ -88,7 +90,8 @@ def lay_out_for(
         If the width is out of range or no such font is found.
     """
     if not WIDTHS[0] <= width <= WIDTHS[1]:
-        raise ConfigError(f"width: {width:.3g} in is out of range; a picture is {WIDTHS[0]:g} to {WIDTHS[1]:g} in wide")
+        rule = f"a picture is {WIDTHS[0]:g} to {WIDTHS[1]:g} in ({WIDTHS[0] * CM:.3g} to {WIDTHS[1] * CM:.3g} cm) wide"
+        raise ConfigError(f"width: {width:.3g} in ({width * CM:.3g} cm) is out of range; {rule}")
     try:
         findfont(FontProperties(family=font or DEFAULT_FONT), fallback_to_default=False)
     except ValueError as error:

@@ -135,11 +135,12 @@ def plot_grid(
     check_inputs(runs=runs, metric=metric)
     if not len(runs):
         return nothing("no runs", title)
-    across, down = (None if name is None else find_setting(runs, name) for name in (x, y))
+    across = None if x is None else find_setting(runs, x, "x")
+    down = None if y is None else find_setting(runs, y, "y")
     axes = complete_map_axes(runs, across, down)
     if axes is None:
         return nothing("a map needs two settings", title)
-    facets = None if panels is None else [find_setting(runs, name) for name in panels]
+    facets = None if panels is None else [find_setting(runs, name, "panels") for name in panels]
     whole = gather_cells(runs, x=axes[0], y=axes[1], panels=facets, metric=metric)
     if not whole.best.finished:
         return nothing("no run has a result", title)

@@ -75,7 +75,7 @@ def plot_curves_by(
         If there is no such column, or it makes repeats.
     """
     check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
-    check_columns(runs, [by])
+    check_columns(runs, by=[by])
     check_settings([by])
     column, run_ids = plain(runs[by]), [str(run_id) for run_id in plain(runs["run_id"])]
     groups = estimate_configurations(runs, metric)

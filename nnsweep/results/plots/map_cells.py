@@ -112,8 +112,8 @@ def complete_map_axes(runs: pd.DataFrame, x: str | None, y: str | None) -> tuple
     return None if across is None or down is None else (across, down)
 
 
-def find_setting(runs: pd.DataFrame, name: str) -> str:
-    """Find the column that a name or the last part of a dotted one means.
+def find_setting(runs: pd.DataFrame, name: str, role: str) -> str:
+    """Find the column that a name or the last part of a dotted one means, for the map's x, y or panels.
 
     Raises
     ------
@@ -124,10 +124,10 @@ def find_setting(runs: pd.DataFrame, name: str) -> str:
         return name
     ends = [str(column) for column in runs.columns if str(column).rpartition(".")[2] == name]
     if len(ends) > 1:
-        raise ConfigError(f"{printable(name)}: could be {' or '.join(map(printable, ends))}; write it whole")
+        raise ConfigError(f"{role}: {printable(name)} could be {' or '.join(map(printable, ends))}; write it whole")
     if not ends:
         known = choose_axes(runs, first=[layer for layer in EXTENT if layer in runs.columns])
-        raise ConfigError(explain_unknown(name, known))
+        raise ConfigError(f"{role}: {explain_unknown(name, known)}")
     return ends[0]
 
 
@@ -151,9 +151,10 @@ def gather_cells(runs: pd.DataFrame, *, x: str, y: str, panels: Sequence[str] | 
     ConfigError
         If a column is given twice or is a repeat, or two runs are the same repeat of one configuration.
     """
-    if len({x, y, *(panels or ())}) < 2 + len(panels or ()):
-        names = printable(", ".join([x, y, *(panels or ())]))
-        raise ConfigError(f"a map's x, y and panels: {names}: each must be another setting; leave out the second one")
+    names = [x, y, *(panels or ())]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        given = f"x={x}, y={y}" + (f", panels={','.join(panels)}" if panels else "")
+        raise ConfigError(f"{printable(given)}: {printable(twice[0])!r} is given twice; give each setting once")
     others = [name for name in choose_axes(runs, first=(*(panels or ()), y, x)) if name not in (x, y)]
     panels = others if panels is None else [*panels]
     hidden = [name for name in others if name not in panels]

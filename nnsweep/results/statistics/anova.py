@@ -110,7 +110,8 @@ def effects(
         `blocks` has no column ``seed``.
     """
     check_inputs(runs=runs, metric=metric)
-    check_columns(runs, [metric, *(factors or ()), *([SEED] if blocks and not find_repeats(runs).axes else [])])
+    needed = [SEED] if blocks and not find_repeats(runs).axes else []
+    check_columns(runs, metric=[metric], factors=factors or (), blocks=needed)
     check_settings(factors or ())
     groups = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in groups):

@@ -198,7 +198,7 @@ def compare_data_sets(
     check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
-    check_columns(runs, by or ())
+    check_columns(runs, by=by or ())
     check_settings(by or ())
     scores, notes = _average_repeats(runs, metric, by)
     complete = scores.dropna()

@@ -223,7 +223,7 @@ def collect_right(
     DataError
         If two runs were not tested on the same examples, or what one got right is no such array.
     """
-    check_columns(runs, ["run_id"])
+    check_columns(runs, runs=["run_id"])
     ids = runs["run_id"].astype(str).tolist()
     members = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in configurations}
     records = {row: _take_record(runs, row, correct[ids[row]]) for rows in members.values() for row in rows}

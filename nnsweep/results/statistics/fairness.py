@@ -196,7 +196,7 @@ def _choose_roles(
     runs: pd.DataFrame, subject: Sequence[str] | None, tuned: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
     """Say which columns are compared and which are tuned, and refuse what would be averaged silently."""
-    check_columns(runs, [*(subject or ()), *(tuned or ())])
+    check_columns(runs, subject=subject or (), tuned=tuned or ())
     names = varying_settings(runs)
     tunable = [name for name in names if name.partition(".")[0] in TUNED] if tuned is None else list(tuned)
     codes = {name: coded(runs, name) for name in dict.fromkeys([*names, *(subject or ()), *tunable])}

@@ -110,7 +110,7 @@ def marginal_means(
     """
     check_inputs(runs=runs, metric=metric)
     check_confidence(confidence)
-    check_columns(runs, [metric, *(factors or ())])
+    check_columns(runs, metric=[metric], factors=factors or ())
     check_settings(factors or ())
     groups = group_runs(runs, metric, failures=failures)
     if not any(one.counted for one in groups):

@@ -28,7 +28,7 @@ from nnsweep.results.statistics.intervals import (
 )
 from nnsweep.results.trend import find_selecting_curve
 from nnsweep.results.wording import count
-from nnsweep.text import explain_unknown, printable
+from nnsweep.text import printable, suggest_nearest
 
 ACCURACY = "test_accuracy"
 LAST = "final_"
@@ -307,9 +307,9 @@ def find_configuration(
     labels = [one.label for one in configurations]
     if isinstance(wanted, str):
         matching = [one for one in configurations if one.label == wanted]
-        problem = explain_unknown(wanted, labels)
+        problem = f"there is no configuration {printable(wanted)!r}; {suggest_nearest(wanted, labels)}"
     else:
-        check_columns(runs, wanted)
+        check_columns(runs, configuration=wanted)
         columns = {name: plain(runs[name]) for name in wanted}
         rows = {
             row

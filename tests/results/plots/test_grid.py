@@ -167,9 +167,9 @@ def test_the_end_of_a_dotted_name_is_enough(sweep):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"x": "wdith"}, "unknown name 'wdith'; did you mean 'width'?"),
-        ({"x": "width", "y": "width"}, "each must be another setting"),
-        ({"x": "width", "panels": ["depth", "depth"]}, "each must be another setting"),
+        ({"x": "wdith"}, "x: unknown name 'wdith'; did you mean 'width'?"),
+        ({"x": "width", "y": "width"}, "x=width, y=width: 'width' is given twice; give each setting once"),
+        ({"x": "width", "panels": ["depth", "depth"]}, "'depth' is given twice"),
         ({"x": "seed"}, "are repeats and are averaged"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_configuration_is_found_by_label_and_by_settings():
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("wid", "did you mean 'wide'"),
+        ("wid", "there is no configuration 'wid'; did you mean 'wide'"),
         ({"dept": 1}, "did you mean 'depth'"),
         ({"depth": 5}, r"no configuration has \{'depth': 5\}; known: deep, wide"),
         ({"width": 20}, "is several configurations: deep, wide; say which"),
