@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from nnsweep.api.load import read_records
+from nnsweep.api.load import find_experiment, read_records
 from nnsweep.api.report import check_output, write_report
 from nnsweep.errors import UserError
 from nnsweep.files import expand_home
@@ -13,7 +13,7 @@ from nnsweep.results.report.report import Findings
 from nnsweep.results.wording import count
 from nnsweep.text import printable
 from nnsweep.tracking.earlier import find_running
-from nnsweep.tracking.store import find_store_if_any, resolve_uri
+from nnsweep.tracking.store import resolve_uri
 
 LOOK_SECONDS = 3.0
 """Between two looks at the store."""
@@ -73,13 +73,14 @@ def watch_report(
     Raises
     ------
     ConfigError
-        If the file cannot be written.
+        If the file cannot be written, or `uri` is no address.
     UserError
         If the report cannot be made though no run is running.
     KeyboardInterrupt
         If the user interrupts.
     """
     check_output(Path(expand_home(output)), pictures, fragment)
+    resolve_uri(uri, Path.cwd())  # which refuses what is no address, and would be waited for
     how = {"pictures": pictures, "fragment": fragment}
     written: tuple[_Look, Findings] | None = None
     told = ""
@@ -117,9 +118,7 @@ def watch_report(
 
 def _look_at(experiment: str, sweep: str | tuple[str, ...] | None, uri: str | None) -> _Look:
     """Look at an experiment, first at what is running: what ends meanwhile is then among what has ended."""
-    store = find_store_if_any(resolve_uri(uri, Path.cwd()), experiment)
-    if store is None:
-        return _Look()
+    store = find_experiment(experiment, uri)
     running = [run for run in find_running(store) if not run.owner_is_gone]
     if isinstance(sweep, tuple):
         running = [run for run in running if run.record.sweep in sweep]

@@ -109,12 +109,26 @@ def test_an_interruption_leaves_a_page_that_stays_as_it_is(looks, lines):
 
 
 @pytest.mark.parametrize(
-    ("output", "problem"), [((), "name it with --output"), (("--output", "page.pdf"), "cannot tell the format")]
+    ("options", "problem"),
+    [
+        ((), "name it with --output"),
+        (("--output", "page.pdf"), "cannot tell the format"),
+        (("--output", "page.html", "--uri", "nonsense"), "tracking.uri=nonsense: must be"),
+    ],
 )
-def test_a_file_that_cannot_be_written_is_refused_at_once(nnsweep, output, problem):
-    said = nnsweep("report", "study", "--watch", *output)
+def test_what_no_waiting_mends_is_refused_at_once(nnsweep, options, problem):
+    said = nnsweep("report", "study", "--watch", *options)
     assert said.code == 2
     assert problem in said.err
+
+
+def test_a_wrong_name_is_told_with_those_that_are_there(study: Path):
+    def tell(line):
+        raise RuntimeError(line)
+
+    assert main([*SHORT, "arch=linear"]) == 0
+    with pytest.raises(RuntimeError, match="it has: Default, nnsweep"):
+        watch_report(Made, "nnswep", "page.html", tell=tell)
 
 
 def test_a_report_follows_a_real_sweep(study: Path):
@@ -132,7 +146,7 @@ def test_a_report_follows_a_real_sweep(study: Path):
     said = ended(watching)
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
-    assert lines[0] == "waiting for the first run of nnsweep to end"
+    assert lines[0].startswith("waiting")
     assert lines[-1] == "page.html: 8 runs ended, none is running any more"
     assert any(line.endswith(("more to come", "have begun")) for line in lines)
     assert REFRESH not in page.read_text(encoding="utf-8")
