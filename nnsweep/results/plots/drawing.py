@@ -23,6 +23,8 @@ DEFAULT_FONT = "DejaVu Sans"
 """It comes with matplotlib, and has the signs that other fonts may lack."""
 SUBSTITUTES = (DEFAULT_FONT, "Verdana")
 """The fonts that an SVG file asks for: letters of the second are as wide as those of the first."""
+SCALE = "scale of colours"
+"""The label of axes that are no panel but the scale of a map's colours."""
 METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -60,7 +62,8 @@ class Drawing(Figure):
 
     def __repr__(self) -> str:
         width, height = self.get_size_inches()
-        return f"<{self.get_suptitle() or 'picture'}: {width:.1f} x {height:.1f} in, {count(len(self.axes), 'panel')}>"
+        n_panels = sum(axes.get_label() != SCALE for axes in self.axes)
+        return f"<{self.get_suptitle() or 'picture'}: {width:.1f} x {height:.1f} in, {count(n_panels, 'panel')}>"
 
     def _repr_png_(self) -> bytes:
         return self._write("png")

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnsweep.results.frame import selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.plots.drawing import SCALE
 from nnsweep.results.plots.figure import (
     LINE,
     LOW,
@@ -362,7 +363,7 @@ def _add_bar(figure: Figure, chart: MapCells, plan: _Plan, colours: ColourScale,
         box = ((across - BAR) / width, 1 - (top + plan.name + length) / total, 0.12 / width, length / total)
     bar = figure.colorbar(
         colours.mappable(),
-        cax=figure.add_axes(box),
+        cax=figure.add_axes(box, label=SCALE),
         orientation="horizontal" if plan.is_bar_below else "vertical",
         extend="min" if min(chart.means) < colours.low else "max" if max(chart.means) > colours.high else "neither",
         extendfrac=0.1 / length,

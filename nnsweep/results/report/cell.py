@@ -73,4 +73,4 @@ def _write_table(table: Table) -> str:
 def _write_commands(commands: Sequence[str]) -> Iterator[str]:
     if commands:
         lines = "\n".join(map(Html.escape, commands))
-        yield f"<pre>{lines}</pre>"
+        yield f'<pre style="font-family: monospace">{lines}</pre>'  # Jupyter's own style writes it like text

@@ -156,6 +156,7 @@ def test_a_cell_shows_the_best_of_what_makes_no_panel(sweep, words):
     assert "Each cell shows the best choice of schedule." in " ".join(words(figure).split())
     alone = plot_grid(runs, panels=[])
     assert [len(axes.texts) for axes in alone.axes if axes.texts] == [9]
+    assert repr(alone).endswith(", 1 panel>")  # the scale of colours is none
 
 
 def test_the_end_of_a_dotted_name_is_enough(sweep):

@@ -64,4 +64,4 @@ def test_a_section_and_a_table_say_themselves_shortly(study_of):
     assert repr(section.tables[0]).startswith("<Table configurations, 3 rows: ")
     words = SectionContent(name="words", heading="Words", sentences=("One.", "Two."), commands=("nnsweep ui",))
     assert repr(words) == "<Section words: Words>\nOne.\nTwo."
-    assert "<p>One. Two.</p>\n<pre>nnsweep ui</pre>" in words._repr_html_()
+    assert '<p>One. Two.</p>\n<pre style="font-family: monospace">nnsweep ui</pre>' in words._repr_html_()
