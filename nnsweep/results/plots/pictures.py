@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import EXTENT, choose_axes
-from nnsweep.results.frame import plain, rank_runs
+from nnsweep.results.frame import plain, rank_runs, smaller_is_better
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
@@ -89,10 +89,10 @@ def pictures(
         ``{name: figure}``, of the names ``learning_curves`` (a line a run), ``mean_curves`` (a line a configuration,
         if any has several seeds), ``curves_by_depth`` and the like for width, activation and schedule (a line a level,
         if several settings vary and every run has its history), ``schedules``, ``grid`` (if two settings vary),
-        ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ), ``parallel`` (if two settings vary), ``effects``
-        and, with a grid, ``marginal_means`` (if some configuration has several seeds). Where runs are on several data
-        sets, ``critical_difference``, ``comparison_matrix`` and ``performance_profile`` take the place of the last
-        five.
+        ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ and the metric is none), ``parallel`` (if two settings
+        vary), ``effects`` and, with a grid, ``marginal_means`` (if some configuration has several seeds). Where runs
+        are on several data sets, ``critical_difference``, ``comparison_matrix`` and ``performance_profile`` take the
+        place of the last five.
 
     Raises
     ------
@@ -250,9 +250,10 @@ def _plan_comparisons(runs: pd.DataFrame, groups: Sequence[Configuration], metri
     """Plan the pictures that compare configurations on one data set."""
     plan: dict[str, Draw] = {}
     if len(groups) >= LEAST_LINES:
-        if _differs(runs, PARAMETERS):
+        is_cost = smaller_is_better(metric)  # which is not set against another cost
+        if _differs(runs, PARAMETERS) and not is_cost:
             plan["cost"] = lambda: plot_cost(runs, metric=metric, title=title)
-        if _differs(runs, SECONDS):
+        if _differs(runs, SECONDS) and not is_cost:
             plan["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, metric=metric, title=title)
         if len(_list_axes(runs)) > 1:
             plan["parallel"] = lambda: plot_parallel(runs, metric=metric, title=title)

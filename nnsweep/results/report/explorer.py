@@ -100,6 +100,8 @@ class Explorer:
 
     Attributes
     ----------
+    metric : str
+        The column that the report's own pictures are drawn by.
     labels : tuple of str
         What each configuration is called.
     repeats : tuple of str
@@ -114,6 +116,7 @@ class Explorer:
         The curves of the first configurations, as many as there is room for; None for one whose runs left none.
     """
 
+    metric: str
     labels: tuple[str, ...]
     repeats: tuple[str, ...]
     settings: Mapping[str, tuple[str, ...]]
@@ -150,6 +153,7 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
     if not measures:
         return None
     explorer = Explorer(
+        metric=study.metric,
         labels=tuple(table["label"]),
         repeats=tuple(_describe_repeats(study, row) for row in rows(table)),
         settings=_list_settings(table),
@@ -186,7 +190,7 @@ def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:
         return {}
     drawn = {}
     for measure in explorer.measures:
-        if measure.key not in (ACCURACY, PARAMETERS):
+        if measure.key not in (study.metric, PARAMETERS):
             wide = plot_grid(study.runs, metric=measure.key)
             with lay_out_for(width=PHONE):
                 narrow = plot_grid(study.runs, metric=measure.key)

@@ -15,7 +15,6 @@ from nnsweep.results.report.content import Column, Picture, Row, SectionContent,
 from nnsweep.results.report.explorer import Explorer, draw_maps, explore
 from nnsweep.results.report.inline_svg import inline_svg, share_styles
 from nnsweep.results.report.report import Findings
-from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.tables.formats import Html
 
 PAGE = """<!DOCTYPE html>
@@ -99,7 +98,7 @@ def _overview(findings: Findings, explorer: Explorer | None) -> Iterator[str]:
         yield f'<p class="answer">{Html.escape(overview.answer)}</p></div>'
         if overview.picture:
             is_map = overview.picture.name == "grid"
-            yield from _picture(overview.picture, measure=ACCURACY if is_map else "")
+            yield from _picture(overview.picture, measure=findings.study.metric if is_map and findings.study else "")
             if is_map and explorer and findings.study:
                 for measure, picture in draw_maps(findings.study, explorer).items():
                     yield from _picture(picture, measure=measure, is_hidden=True)

@@ -272,7 +272,7 @@ function addPanel() {
 function findMarks() {
   for (const mark of document.querySelectorAll("[data-configuration]")) {
     if (mark.closest("figure")) { // pictures number configurations by what they show
-      const drawn = mark.closest("[data-measure]")?.dataset.measure ?? "test_accuracy";
+      const drawn = mark.closest("[data-measure]")?.dataset.measure ?? study.metric;
       const place = study.measures.find(({ key }) => key === drawn)?.order[placeOf(mark)];
       if (place === null || place === undefined) delete mark.dataset.configuration;
       else mark.dataset.configuration = place;

@@ -54,9 +54,9 @@ FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
 
 def caption_pictures(study: Study) -> list[Picture]:
     """Draw the pictures that make sense for the study, with captions; what is seen first comes first."""
-    drawn = pictures(study.runs, study.histories or None)
+    drawn = pictures(study.runs, study.histories or None, metric=study.metric)
     with lay_out_for(width=PHONE):
-        narrow = pictures(study.runs, study.histories or None)
+        narrow = pictures(study.runs, study.histories or None, metric=study.metric)
     ranked = [*(FIRST if len(study.configurations) > 1 else FIRST_OF_ONE), *CAPTIONS]
     first = next((name for name in ranked if name in drawn), None)
     names = dict.fromkeys([first, *(name for name in CAPTIONS if name in drawn), *drawn])

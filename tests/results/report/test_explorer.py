@@ -1,6 +1,7 @@
 """The numbers behind the page: in the report's order and words, short enough, and safe inside a script element."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from nnsweep.results.frame import rows
 from nnsweep.results.report.explorer import MOST_EPOCHS, draw_maps, explore
+from nnsweep.results.report.html import html
+from nnsweep.results.report.report import findings
 from nnsweep.results.report.section_configurations import Configurations
 from nnsweep.results.report.study import Study
 from tests.results.report.conftest import history, spread
@@ -142,3 +145,19 @@ def test_every_measure_that_has_a_best_has_a_map(study, monkeypatch):
     assert drawn["duration_seconds"].caption == "The same map for training time in seconds."
     monkeypatch.setattr("nnsweep.results.report.explorer.MOST_MAPPED", 2)
     assert draw_maps(study, found) == {}
+
+
+def test_pictures_and_page_follow_the_metric_of_the_report(study):
+    """At its last epoch the configuration that was best before is the worst."""
+    turned = study.runs.assign(final_test_accuracy=[0.5, 0.5, 0.5, 0.6, 0.6, None, 0.9, 0.9, 0.9])
+    found = findings(replace(study, runs=turned, metric="final_test_accuracy"))
+    assert found.labels[0] == "20"
+    page = html(found)
+    assert re.findall(r'class="picture" data-measure="(\w+)"(?: hidden)?', page) == [
+        *("final_test_accuracy", "test_accuracy", "best_val_accuracy", "max_test_accuracy", "duration_seconds")
+    ]
+    assert json.loads(re.search(r'id="study">(.*?)</script>', page)[1])["metric"] == "final_test_accuracy"
+    axes = [axes for picture in found.pictures for axes in picture.figure.axes]
+    named = {text for one in axes for text in (one.get_xlabel(), one.get_ylabel())}
+    assert "final test accuracy" in named
+    assert "test accuracy" not in named
