@@ -307,6 +307,25 @@ def selection(runs: pd.DataFrame) -> str:
     return SELECTED_ON_TEST if unvalidated else ""
 
 
+def note_selection(runs: pd.DataFrame, metric: str) -> str:
+    """Say as a picture's note how the epoch was selected that its test accuracies belong to.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs, with all its columns.
+    metric : str
+        What the picture shows.
+
+    Returns
+    -------
+    str
+        A sentence; empty for another metric, and if no run has an accuracy.
+    """
+    note = selection(runs).removeprefix("test_accuracy: ") if metric == "test_accuracy" else ""
+    return f"{note[0].upper()}{note[1:]}." if note else ""
+
+
 def _rank(runs: pd.DataFrame) -> list[tuple[int, float]]:
     """Give the tier of each run and minus the accuracy that ranks it there, so that the best comes first.
 

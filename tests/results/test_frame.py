@@ -14,6 +14,7 @@ from nnsweep.results.frame import (
     list_settings,
     long_form,
     narrow_runs,
+    note_selection,
     plain,
     rank_runs,
     rows,
@@ -205,6 +206,8 @@ def test_ranking_nothing_gives_nothing():
 
 def test_the_sentence_tells_how_the_epoch_was_selected(runs):
     assert selection(runs) == "test_accuracy: test accuracy at the epoch of best validation accuracy"
+    assert note_selection(runs, "test_accuracy") == "Test accuracy at the epoch of best validation accuracy."
+    assert note_selection(runs, "duration_seconds") == ""
     unvalidated = frame([ranked("a", test_accuracy=0.5)])
     assert selection(unvalidated).startswith("no validation set: the epoch was selected on the test set")
     assert selection(frame([ranked("a", "failed")])) == ""

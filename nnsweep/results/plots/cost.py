@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from numpy.typing import NDArray
 
-from nnsweep.results.frame import selection, smaller_is_better, take_numbers
+from nnsweep.results.frame import note_selection, smaller_is_better, take_numbers
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import (
     POINTS,
@@ -199,7 +199,7 @@ def _describe(
         n_front = sum(one in front for one in beyond)
         of_front = f", {n_front} of them on the front" if n_front else ""
         notes.append(f"Arrows: {count(len(beyond), 'configuration')} {side} {edge:.4g}{of_front}.")
-    return [" ".join(notes), selection(runs) if metric == ACCURACY else ""]
+    return [" ".join(notes), note_selection(runs, metric)]
 
 
 def _name_front(axes: Axes, front: Sequence[Priced], priced: Sequence[Priced], shown: Span) -> None:

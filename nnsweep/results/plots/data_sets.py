@@ -107,6 +107,7 @@ def plot_critical_difference(comparison: DataSetComparison, *, title: str = "") 
         f"Mean ranks by {metric_text(comparison.metric)}, the best at the left. "
         + (bar if groups else "All of them differ significantly from each other."),
         f"CD = {comparison.critical_difference:.2f}: the critical difference of two mean ranks by Nemenyi's test."
+        + " It is longer than the line." * (comparison.critical_difference > last - first)
         + f" The best {k} of {len(comparison.ranking)}." * bool(hidden),
     ]
     add_legend(figure, [], [], notes=notes)
@@ -127,7 +128,7 @@ def _draw_line(axes: Axes, first: int, last: int, critical_difference: float, in
     axes.plot([first, end], [0.36, 0.36], color="black", linewidth=1.5)
     for x in (first, *([end] if is_whole else [])):
         axes.plot([x, x], [0.32, 0.40], color="black", linewidth=1.5)
-    axes.text(end, 0.36, " CD" if is_whole else " CD …", ha="left", va="center", fontsize=POINTS)
+    axes.text(end, 0.36, " CD" if is_whole else "→ CD", ha="left", va="center", fontsize=POINTS)
 
 
 def plot_comparison_matrix(comparison: DataSetComparison, *, title: str = "") -> Figure:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nnsweep.results.frame import selection, smaller_is_better
+from nnsweep.results.frame import note_selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.drawing import SCALE
 from nnsweep.results.plots.figure import (
@@ -310,7 +310,7 @@ def _choose_colours(chart: MapCells) -> tuple[float, float]:
 def _wrap_notes(runs: pd.DataFrame, chart: MapCells, plan: _Plan, *, n_all: int) -> list[str]:
     """Write the notes in lines as wide as the picture."""
     width = max(plan.size(chart)[0], min(NARROW, page().width))
-    selecting = selection(runs) if chart.metric == ACCURACY else ""
+    selecting = note_selection(runs, chart.metric)
     return wrap_text([_describe(chart, plan, n_all=n_all), selecting], width - 0.3)
 
 

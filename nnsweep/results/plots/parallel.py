@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nnsweep.results.factors import choose_axes, is_number, sort_levels
-from nnsweep.results.frame import selection
+from nnsweep.results.frame import note_selection
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page
@@ -99,7 +99,7 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
         f"Each line is the mean over the {groups[0].kind}s of one of {len(groups)} configurations"
         + (f"; runs without a result: {n_failed}." if n_failed else "."),
         f"Not shown: {', '.join(hidden)}." if hidden else "",
-        selection(runs) if metric == ACCURACY else "",
+        note_selection(runs, metric),
     ]
     add_legend(figure, list(strokes), list(strokes.values()), notes=notes)
     return figure

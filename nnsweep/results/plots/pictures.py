@@ -88,11 +88,11 @@ def pictures(
     dict
         ``{name: figure}``, of the names ``learning_curves`` (a line a run), ``mean_curves`` (a line a configuration,
         if any has several seeds), ``curves_by_depth`` and the like for width, activation and schedule (a line a level,
-        if several settings vary and every run has its history), ``schedules``, ``grid`` (if two settings vary),
-        ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ and the metric is none), ``parallel`` (if two settings
-        vary), ``effects`` and, with a grid, ``marginal_means`` (if some configuration has several seeds). Where runs
-        are on several data sets, ``critical_difference``, ``comparison_matrix`` and ``performance_profile`` take the
-        place of the last five.
+        if several settings vary, on one data set, and every run has its history), ``schedules``, ``grid`` (if two
+        settings vary), ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ and the metric is none), ``parallel``
+        (if two settings vary), ``effects`` and, with a grid, ``marginal_means`` (if some configuration has several
+        seeds). Where runs are on several data sets, ``critical_difference``, ``comparison_matrix`` and
+        ``performance_profile`` take the place of the last five.
 
     Raises
     ------
@@ -228,7 +228,8 @@ def _plan_curves(
     if any(len(group.finished) > 1 for group in groups[:NAMED]):
         plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, metric=metric, title=title)
     counted = [run_ids[row] for group in groups for row in group.counted.values()]
-    if counted and len(_list_axes(runs)) > 1 and histories.keys() >= {*counted}:
+    has_one_data_set = len({*name_data_sets(runs)}) <= 1  # curves on different data are not averaged
+    if counted and has_one_data_set and len(_list_axes(runs)) > 1 and histories.keys() >= {*counted}:
         compared = [name for name in COMPARED if _differs(runs, name)]
         plan |= {f"curves_by_{name}": partial(plot_curves_by, runs, histories, name, title=title) for name in compared}
     if any("learning_rate" in history.columns for history in histories.values()):

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nnsweep.results.frame import selection, smaller_is_better
+from nnsweep.results.frame import note_selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
 from nnsweep.results.plots.spans import AXIS_REACH, Span, choose_range
@@ -83,7 +83,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
         figure,
         ["mean and simultaneous 95 % interval", "one run"],
         [MEAN, DOT],
-        notes=[*_notes(groups, best, shown), selection(runs) if metric == ACCURACY else ""],
+        notes=[*_notes(groups, best, shown), note_selection(runs, metric)],
     )
     return figure
 

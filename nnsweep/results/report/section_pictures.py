@@ -4,30 +4,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nnsweep.results.plots.figure import lay_out_for
+from nnsweep.results.plots.levels import choose_schedule_axes
+from nnsweep.results.plots.map_cells import choose_map_axes
 from nnsweep.results.plots.pictures import pictures
 from nnsweep.results.report.content import Picture, Section, SectionContent
 from nnsweep.results.report.study import Study
+from nnsweep.results.wording import join_words, short_name
 
 CAPTIONS = {
-    "critical_difference": "Mean ranks over the data sets; bars join configurations without significant differences.",
-    "comparison_matrix": "Every pair of configurations over the data sets: mean difference, wins and losses, and p.",
+    "critical_difference": "Mean ranks over the data sets.",
+    "comparison_matrix": "Every pair of configurations over the data sets.",
     "performance_profile": "The share of data sets on which each configuration is within a given distance of the best.",
-    "grid": "Means by the two settings that vary most; the best is framed.",
-    "seeds": "Every run of the best configurations, with their means and simultaneous intervals.",
-    "effects": "The share of the variance explained by each setting and each interaction, and the residual.",
-    "marginal_means": "The mean for each value of a setting, averaged over the other settings, with its interval.",
-    "cost": "Accuracy against the number of parameters, with the Pareto front.",
-    "cost_seconds": "Accuracy against training time in seconds, with the Pareto front.",
-    "mean_curves": "Mean learning curves of the best configurations, with bands.",
-    "curves_by_depth": "Mean learning curves by depth, averaged over the other settings, with bands.",
-    "curves_by_width": "Mean learning curves by width, averaged over the other settings, with bands.",
-    "curves_by_activation": "Mean learning curves by activation, averaged over the other settings, with bands.",
-    "curves_by_schedule": "Mean learning curves by schedule, averaged over the other settings, with bands.",
-    "learning_curves": "Learning curves of the best runs.",
+    "grid": "Mean {words} by {axes}.",
+    "seeds": "The {words} of every run, by configuration, the best first.",
+    "effects": "The share of the variance in {words} that each setting and each interaction explains.",
+    "marginal_means": "Mean {words} for each value of a setting, averaged over the other settings.",
+    "cost": "{Words} against the number of parameters.",
+    "cost_seconds": "{Words} against training time.",
+    "mean_curves": "Learning curves, averaged over the {repeats}.",
+    "curves_by_depth": "Learning curves by depth, averaged over the other settings.",
+    "curves_by_width": "Learning curves by width, averaged over the other settings.",
+    "curves_by_activation": "Learning curves by activation, averaged over the other settings.",
+    "curves_by_schedule": "Learning curves by schedule, averaged over the other settings.",
+    "learning_curves": "Learning curves, a line for each run.",
     "schedules": "The learning rate in each epoch.",
-    "parallel": "Each configuration as a line through the values of its settings to its result.",
+    "parallel": "Each configuration as a line through the values of its settings to its {words}.",
 }
-"""What is to be seen in each picture, in the order in which they are shown."""
+"""What is to be seen in each picture, in the order in which they are shown; notes in a picture explain its marks."""
 PLACES = {
     "comparison_matrix": "data_sets",
     "performance_profile": "data_sets",
@@ -57,12 +60,27 @@ def caption_pictures(study: Study) -> list[Picture]:
     drawn = pictures(study.runs, study.histories or None, metric=study.metric)
     with lay_out_for(width=PHONE):
         narrow = pictures(study.runs, study.histories or None, metric=study.metric)
+    if not choose_schedule_axes(study.runs):  # one course, which the learning curves show already
+        drawn.pop("schedules", None)
+    captions = _write_captions(study)
     ranked = [*(FIRST if len(study.configurations) > 1 else FIRST_OF_ONE), *CAPTIONS]
     first = next((name for name in ranked if name in drawn), None)
     names = dict.fromkeys([first, *(name for name in CAPTIONS if name in drawn), *drawn])
     return [
-        Picture(name, CAPTIONS.get(name, name.replace("_", " ")), drawn[name], narrow[name]) for name in names if name
+        Picture(name, captions.get(name, name.replace("_", " ")), drawn[name], narrow[name]) for name in names if name
     ]
+
+
+def _write_captions(study: Study) -> dict[str, str]:
+    """Write what is to be seen in the pictures of a study, in its words."""
+    axes = [short_name(name).replace("_", " ") for name in choose_map_axes(study.runs) or ()]
+    words = {
+        "words": study.words,
+        "Words": study.words[:1].upper() + study.words[1:],
+        "axes": join_words(axes[::-1]),
+        "repeats": f"{study.repeats.noun}s",
+    }
+    return {name: caption.format(**words) for name, caption in CAPTIONS.items()}
 
 
 def place_pictures(sections: Iterable[SectionContent], drawn: Sequence[Picture]) -> list[SectionContent]:
