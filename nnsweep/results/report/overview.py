@@ -8,10 +8,10 @@ import math
 from collections import Counter
 from typing import NamedTuple
 
-from nnsweep.results.factors import DATA, EXTENT, choose_axes
+from nnsweep.results.factors import ARCHITECTURE, DATA, EXTENT, choose_axes
 from nnsweep.results.frame import plain, rank_runs, take_numbers, varies
 from nnsweep.results.report.content import Picture
-from nnsweep.results.report.section_answer import describe_answer
+from nnsweep.results.report.section_answer import describe_answer, describe_layers
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
 from nnsweep.results.statistics.data_sets import merge_data_settings, name_data_sets, write_filters
@@ -81,12 +81,15 @@ def ask_question(study: Study) -> str:
     n_configurations = len(study.data_sets.scores if study.has_several_data_sets else study.configurations)
     if n_configurations == 1:
         sizes = {*plain(runs["hidden_layer_sizes"])} if "hidden_layer_sizes" in runs.columns else {None}
-        network = str(*sizes) if len(sizes) == 1 and sizes != {None} else "the network"
+        layers = describe_layers(str(*sizes)) if len(sizes) == 1 else ""
+        network = f"a network with {layers}" if layers else "the network"
         return f"What {study.words} does {network} reach{_name_data(study)}?"
     extent = [name for name in EXTENT if name in runs.columns and varies(runs, name)]
     names = [*(study.by or choose_axes(runs, first=extent))]
     names = [name for name in names if not (study.has_several_data_sets and name == DATA)]
-    if "hidden_layer_sizes" in names:  # depth and width do not tell them
+    if "arch" in study.settings:  # its names are those of the configurations
+        names = ["arch", *(name for name in names if name not in ARCHITECTURE)]
+    if {"arch", "hidden_layer_sizes"} & {*names}:  # depth and width do not tell them
         names = [name for name in names if name not in EXTENT]
     if not 0 < len(names) <= MOST_NAMED:
         return f"Which of {n_configurations:,} configurations works best{_name_data(study)}?"
@@ -144,9 +147,12 @@ def _count_verdicts(study: Study) -> KeyNumber:
     n = len(study.configurations)
     if not counts[AS_GOOD] + counts[UNSETTLED] + counts[WORSE]:
         return KeyNumber(f"1 {study.kind}", "of each configuration does not show how much results vary")
-    may_be = counts[AS_GOOD] + counts[UNSETTLED]
-    verdicts = join_words([f"{number:,} {verdict}" for verdict, number in counts.items() if number])
-    return KeyNumber(f"{may_be:,} of {n:,}", f"may be the best: {verdicts}")
+    may_be, others = (
+        [f"{counts[verdict]:,} {verdict}" for verdict in verdicts if counts[verdict]]
+        for verdicts in ((AS_GOOD, UNSETTLED), (WORSE, UNTESTED))
+    )
+    meaning = "; ".join([f"may be the best ({', '.join(may_be)})", *others])
+    return KeyNumber(f"{counts[AS_GOOD] + counts[UNSETTLED]:,} of {n:,}", meaning)
 
 
 def _describe_cost(study: Study) -> KeyNumber:
@@ -217,7 +223,7 @@ def _suggest_saving(study: Study) -> NextStep:
     run_id = rank_runs(runs)["run_id"].iloc[0]
     command = f"nnsweep save {quote_argument(str(run_id))} --output model.onnx{study.origin.store_option}"
     is_only = len(study.configurations) == 1
-    why = "There is nothing to choose." if is_only else "These runs had no part in the choice."
+    why = "There is nothing to compare it with." if is_only else "These runs had no part in the choice."
     reason = f"{why} Save its best network as a file."
     return NextStep(reason, command if study.origin.experiment else "")
 

@@ -24,11 +24,23 @@ def explain_layers(label: str, sizes: str) -> str:
     >>> explain_layers("64-64-64", "64-64-64"), explain_layers("relu 4-6", "4-6"), explain_layers("deep", "")
     ('64-64-64 (3 layers of 64 units)', 'relu 4-6 (2 layers of 4 and 6 units)', 'deep')
     """
+    layers = describe_layers(sizes)
+    return f"{label} ({layers})" if layers else label
+
+
+def describe_layers(sizes: str) -> str:
+    """Say in words how many layers there are, and of how many units; nothing for what are no layer sizes.
+
+    Examples
+    --------
+    >>> describe_layers("64-64-64"), describe_layers("deep")
+    ('3 layers of 64 units', '')
+    """
     numbers = sizes.split("-")
     if not all(map(str.isdecimal, numbers)):
-        return label
+        return ""
     of = numbers[0] if len({*numbers}) == 1 else join_words(numbers, len(numbers))
-    return f"{label} ({count(len(numbers), 'layer')} of {of} unit{'s' * (numbers[-1] != '1')})"
+    return f"{count(len(numbers), 'layer')} of {of} unit{'s' * (numbers[-1] != '1')}"
 
 
 def describe_answer(study: Study) -> list[str]:
@@ -49,7 +61,8 @@ def name_choice(study: Study) -> list[str]:
     sizes = str(chosen["hidden_layer_sizes"]) if "hidden_layer_sizes" in study.settings else ""
     name = explain_layers(study.chosen, sizes)
     if study.chosen_by_validation:
-        return [f"Use {name}: {study.words} {value}."]
+        why = "" if study.chosen in study.leaders else ", chosen by validation accuracy"
+        return [f"Use {name}{why}: {study.words} {value}."]
     names = [name] if len(study.leaders) == 1 else study.leaders
     return [f"{_praise(study, names)}: {value}."]
 
@@ -100,7 +113,9 @@ def list_verdicts(study: Study) -> list[str]:
         others = {1: "The other one is", 2: "Both others are"}.get(len(worse), f"All {len(worse):,} others are")
         return [f"{others} clearly worse.", *caveat]
     sentences = [f"As good as the best{_write_margin(study)}: {join_words(good)}."] if good else []
-    if unsettled:
+    if len(unsettled) == n_tested:
+        sentences.append(f"Unsettled: these runs do not show which of {join_words(unsettled, MOST_NAMED)} is the best.")
+    elif unsettled:
         be = "is" if len(unsettled) == 1 else "are"
         sentences.append(
             f"Unsettled: these runs do not show whether {_list(unsettled, n_tested)} {be} as good as the best or worse."

@@ -38,7 +38,8 @@ def name_best_over_data_sets(study: Study) -> list[str]:
         n_best = f", {_count_best(study, first[0])}" if len(first) == 1 else ""
         return [f"{join_words(first)} {be} first: {describe(first[0])}{n_best}."]
     chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
-    headline = f"Use {explain_layers(chosen, chosen)}: {describe(chosen)}, {_count_best(study, chosen)}."
+    reason = "" if chosen in first else ", chosen by validation accuracy"
+    headline = f"Use {explain_layers(chosen, chosen)}{reason}: {describe(chosen)}, {_count_best(study, chosen)}."
     why = f"It was chosen by validation accuracy (mean rank {fixed(validation_rank, 1)})"
     if chosen in first:
         others = [label for label in first if label != chosen]

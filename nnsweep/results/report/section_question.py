@@ -1,12 +1,14 @@
 """The opening and the closing sections: what was compared on which data, and how to reproduce the numbers."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, KINDS
 from nnsweep.results.frame import list_settings, plain
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, choose_sections
 from nnsweep.results.report.study import Study
-from nnsweep.results.statistics.data_sets import DATA_SETTINGS
+from nnsweep.results.statistics.data_sets import DATA_SETTINGS, name_data_sets
 from nnsweep.results.wording import count, join_words
 
 MOST_VALUES = 12
@@ -82,7 +84,7 @@ def is_grid_of_sizes(runs: pd.DataFrame) -> bool:
 def _describe_data(study: Study) -> str:
     """Name the data sets, with the numbers of examples where these are the same in all of them."""
     runs = study.runs
-    names = list_values(runs, "data") if "data" in runs.columns else []
+    names = [name for name in dict.fromkeys(name_data_sets(runs)) if name]
     if study.has_several_data_sets:
         names = study.data_sets.data_sets
     if not names:
@@ -104,14 +106,22 @@ def _describe_repeats(study: Study) -> str:
     parts = []
     for name in study.repeats.axes:
         values = sorted({*plain(study.runs[name])} - {None}, key=lambda value: (isinstance(value, str), value))
-        first, n = values[0], len(values)
-        is_range = n > 2 and isinstance(first, int) and values == list(range(first, first + n))
-        listed = f"{first} to {values[-1]}" if is_range else join_words([*map(str, values)], MOST_VALUES)
-        parts.append(f"{count(n, KINDS[name])} ({listed})")
+        parts.append(f"{count(len(values), KINDS[name])} ({join_words(_join_ranges(values), MOST_VALUES)})")
     counts = study.configurations["n_finished"] + study.configurations["n_failed"]
     noun = study.repeats.noun
     each = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
     return f"Repeats: {join_words(parts)}{each}."
+
+
+def _join_ranges(values: Sequence[object]) -> list[str]:
+    """Write sorted values, those of three or more whole numbers in a row as their ends."""
+    ranges: list[list[object]] = []
+    for value in values:
+        if ranges and isinstance(value, int) and ranges[-1][-1] == value - 1:
+            ranges[-1].append(value)
+        else:
+            ranges.append([value])
+    return [text for one in ranges for text in ([f"{one[0]} to {one[-1]}"] if len(one) > 2 else map(str, one))]
 
 
 def list_values(runs: pd.DataFrame, name: str) -> list[str]:

@@ -60,7 +60,7 @@ def test_equal_bests_are_named_together(study_of):
         "It was chosen by validation accuracy and also has the highest test accuracy, which it shares with 20-20."
     ]
     assert section_answer.list_verdicts(study) == [
-        "Unsettled: these runs do not show whether 20-20, 8 and 20 (3 of 3) are as good as the best or worse."
+        "Unsettled: these runs do not show which of 20-20, 8 and 20 is the best."
     ]
     assert findings(study).section("comparison").sentences[0] == (
         "For half of the unsettled configurations, a true gap of 0.096 to the best would have been detected with 80 % "
@@ -209,7 +209,9 @@ def test_validation_chooses_and_the_test_set_judges(study_of):
         return first, *section_answer.compare_choice(other)
 
     first, second = choose("8")
-    assert first.startswith("Use 8 (1 layer of 8 units): test accuracy 0.962 (95 % interval 0.958 to 0.966, ")
+    assert first.startswith(
+        "Use 8 (1 layer of 8 units), chosen by validation accuracy: test accuracy 0.962 (95 % interval 0.958 to 0.966, "
+    )
     why = "It was chosen by validation accuracy. 20-20 has the highest test accuracy, 0.964, "
     assert second == f"{why}but the choice is as good (at most 0.01 worse)."
     assert choose("8", rope=0.001)[1] == (f"{why}but these runs do not settle whether the choice is as good or worse.")

@@ -79,7 +79,8 @@ def test_another_choice_of_validation_is_told_first():
     is_small = (study.runs["hidden_layer_sizes"] == "8").to_numpy()
     study.runs["best_val_accuracy"] = np.where(is_small, 0.99, study.runs["test_accuracy"].astype(float))
     assert section_data_sets.name_best_over_data_sets(study) == [
-        "Use 8 (1 layer of 8 units): mean rank 2.0 of 2 by test accuracy over 9 data sets, best on none of them.",
+        "Use 8 (1 layer of 8 units), chosen by validation accuracy: mean rank 2.0 of 2 by test accuracy over 9 data "
+        "sets, best on none of them.",
         "It was chosen by validation accuracy (mean rank 1.0). On the test sets 20-20 ranks first (mean rank 1.0).",
     ]
     assert section_data_sets.describe_runner_up(study)[0].startswith("Compared with 20-20, 8 is worse on 9 of the")

@@ -39,7 +39,9 @@ def test_the_question_names_what_varies_and_the_data(study_of):
     one_rate = runs_of({"8": [0.9]}, rate=0.1)
     rates = Study(runs=frame([*one_rate, *runs_of({"8": [0.91]}, rate=0.3)]))
     assert ask_question(rates) == "Which learning rate works best on digits?"
-    assert ask_question(Study(runs=frame(one_rate))) == "What test accuracy does 8 reach on digits?"
+    assert ask_question(Study(runs=frame(one_rate))) == (
+        "What test accuracy does a network with 1 layer of 8 units reach on digits?"
+    )
     assert ask_question(on_two_data_sets(CLEAR)) == "Which layer sizes work best on 2 data sets?"
 
 
@@ -51,11 +53,20 @@ def test_depth_and_width_are_named_where_they_tell_the_layers(study_of):
     )
 
 
+def test_architectures_are_asked_for_by_the_name_that_configurations_have():
+    extents = {"small": {"depth": 1.0, "width": 8.0}, "deep": {"depth": 2.0, "width": 20.0}}
+    records = [
+        replace(record, settings=record.settings | {"arch": name}, metrics=record.metrics | extents[name])
+        for name, record in zip(extents, runs_of({"8": [0.9], "20-20": [0.91]}), strict=True)
+    ]
+    assert ask_question(Study(runs=frame(records))) == "Which architecture works best on digits?"
+
+
 def test_the_numbers_say_how_many_how_sure_and_at_what_cost(study_of):
     processor = replace(SIZES, processor="a processor")
     assert numbers(study_of(CLOSE, origin=processor)) == [
         "30 runs: 3 configurations \N{MULTIPLICATION SIGN} 10 seeds",
-        "2 of 3: may be the best: 2 unsettled and 1 clearly worse",
+        "2 of 3: may be the best (2 unsettled); 1 clearly worse",
         "30 s: of training in all, on a processor",
     ]
     assert numbers(study_of({"20": [0.9, None, 0.91], "8": [0.8, 0.81]}))[0] == (

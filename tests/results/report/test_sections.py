@@ -305,3 +305,24 @@ def test_epochs_have_a_table_of_where_the_best_would_be(study_of):
     assert row["still improving"] == "2 of 2"
     assert row["at twice the epochs"] == study.write_accuracy(one.value)
     assert 0.9 < one.now < one.value < one.high <= 1
+
+
+def test_seeds_in_a_row_are_written_by_their_ends(study_of):
+    runs = study_of({"8": [0.9] * 8}).runs.assign(seed=[0, 1, 2, 40, 41, 50, 51, 52])
+    assert findings(Study(runs=runs)).section("question").sentences[-1] == (
+        "Repeats: 8 seeds (0 to 2, 40, 41 and 50 to 52)."
+    )
+
+
+def test_captions_name_the_measure_and_the_axes_and_leave_the_rest_to_the_picture(full):
+    captions = {picture.name: picture.caption for picture in findings(full).pictures}
+    assert captions["grid"].startswith("Mean test accuracy by ")
+    assert captions["cost"] == "Test accuracy against the number of parameters."
+    assert captions["mean_curves"] == "Learning curves, averaged over the seeds."
+
+
+def test_one_course_of_the_learning_rate_needs_no_picture_of_its_own(full):
+    one_rate = full.runs[full.runs["optimizer.learning_rate"] == 0.1]
+    shown = {picture.name for picture in findings(Study(runs=one_rate, histories=full.histories)).pictures}
+    assert "learning_curves" in shown
+    assert "schedules" not in shown
