@@ -68,7 +68,7 @@ def terminal(swept: Path) -> Said:
 def test_a_report_on_the_terminal_is_markdown_with_the_answer(terminal):
     said = terminal
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("# Which depth and width work best on digits?\n")
+    assert said.out.startswith("# Which architecture works best on digits?\n")
     assert "9 runs of 3 configurations in the experiment flowers." in said.out
     assert re.search(r"Use \S+: test accuracy 0\.9\d+ .*3 seeds", said.out)
     assert "nnsweep report flowers\n" in said.out

@@ -240,10 +240,7 @@ def _spans_much(metric: str, bands: Sequence[Band]) -> bool:
 def apply_view(axes: Axes, view: View | None) -> None:
     """Let a panel over epochs show a view, and mark whole epochs."""
     axes.autoscale_view()
-    low, high = axes.get_xlim()
-    if high - low < 1:  # a single epoch: half of one at each side, so that no tick is a part of one
-        axes.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     if view is None:
         return
     if view.is_logarithmic:

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from nnsweep.results.plots.bands import Band
-from nnsweep.results.plots.spans import Span, View, choose_view, cover, describe_outside, is_band_cut, join_outside, pad
+from nnsweep.results.plots.figure import blank
+from nnsweep.results.plots.spans import (
+    Span,
+    View,
+    apply_view,
+    choose_view,
+    cover,
+    describe_outside,
+    is_band_cut,
+    join_outside,
+    pad,
+)
 
 EPOCHS = np.arange(41.0)
 
@@ -84,3 +95,11 @@ def test_costs_that_span_much_are_logarithmic_and_never_at_zero():
 def test_without_any_value_there_is_nothing_to_show():
     assert choose_view("val_cost", [curve([])], [curve([])]) is None
     assert describe_outside("validation cost", None, [], "run") == ""
+
+
+def test_a_single_epoch_has_one_whole_tick():
+    axes = blank(3, 2).subplots()
+    axes.plot([0], [1.3], marker="o")
+    apply_view(axes, None)
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0.0]

@@ -53,7 +53,7 @@ def test_depth_and_width_are_named_where_they_tell_the_layers(study_of):
     )
 
 
-def test_architectures_are_asked_for_by_the_name_that_configurations_have():
+def test_architectures_are_asked_for_by_name():
     extents = {"small": {"depth": 1.0, "width": 8.0}, "deep": {"depth": 2.0, "width": 20.0}}
     records = [
         replace(record, settings=record.settings | {"arch": name}, metrics=record.metrics | extents[name])

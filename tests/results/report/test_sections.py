@@ -314,14 +314,14 @@ def test_seeds_in_a_row_are_written_by_their_ends(study_of):
     )
 
 
-def test_captions_name_the_measure_and_the_axes_and_leave_the_rest_to_the_picture(full):
+def test_captions_name_the_measure_and_the_axes(full):
     captions = {picture.name: picture.caption for picture in findings(full).pictures}
     assert captions["grid"].startswith("Mean test accuracy by ")
     assert captions["cost"] == "Test accuracy against the number of parameters."
     assert captions["mean_curves"] == "Learning curves, averaged over the seeds."
 
 
-def test_one_course_of_the_learning_rate_needs_no_picture_of_its_own(full):
+def test_one_course_of_the_rate_needs_no_picture(full):
     one_rate = full.runs[full.runs["optimizer.learning_rate"] == 0.1]
     shown = {picture.name for picture in findings(Study(runs=one_rate, histories=full.histories)).pictures}
     assert "learning_curves" in shown
