@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nnsweep.cli.options import (
+    WIDTHS,
     complete_experiments,
     complete_folders,
     experiment_argument,
@@ -252,7 +253,12 @@ FORMATS = {name: (name,) for name in ("svg", "png", "pdf")} | {"both": ("svg", "
 @click.option("--y", metavar="SETTING", help="The setting along its vertical axis.")
 @click.option("--panels", metavar="SETTINGS", help="Settings that make its panels, separated by commas.")
 @click.option("--title", help="A line above each picture, '' for none; the experiment's name if not given.")
-@click.option("--width", metavar="LENGTH", help="Such as 8.5cm or 3.35in; also column (8.5cm) and page (7.2in).")
+@click.option(
+    "--width",
+    metavar="LENGTH",
+    shell_complete=lambda *_: [*WIDTHS],
+    help="Such as 8.5cm or 3.35in; also column (8.5cm) and page (7.2in).",
+)
 @click.option("--dpi", type=click.IntRange(30, 2400), help="Dots per inch of PNG files; 150 if not given.")
 @click.option("--font", default="", help="The family of the letters, such as 'Times New Roman'.")
 @click.option("--no-notes", is_flag=True, help="Without the sentences below a picture, for a caption to say.")

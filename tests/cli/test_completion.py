@@ -117,6 +117,7 @@ def test_commands_have_their_options_and_what_those_take():
     assert {"--output", "--filter", "--sort", "--uri"} < {*texts("export", "nnsweep", "--")}
     assert texts("plot", "x", "--format", "") == ["svg", "png", "pdf", "both", "all"]
     assert texts("plot", "x", "--format=s") == ["--format=svg"]
+    assert texts("plot", "x", "--width", "c") == ["column"]
     assert texts("completion", "") == ["bash", "zsh", "fish"]
     assert texts("help", "ex") == ["export"]
 
