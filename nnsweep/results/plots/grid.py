@@ -58,6 +58,7 @@ CONTENTS = {
     "mean": "In a cell: mean {} over the {kind}s; there is no room for intervals.",
     "": "Colour: mean {} over the {kind}s; there is no room for numbers.",
 }
+ONE_EACH = "In a cell: {} with one {kind}, which has no interval."
 EASY_WIDTH = 0.7
 """Inches of a cell with an interval, where there is room for it."""
 LEAST_WIDTH = 0.1
@@ -171,12 +172,14 @@ def _choose_plan(runs: pd.DataFrame, chart: MapCells, title: str) -> _Plan:
         notes = _wrap_notes(runs, chart, plan, n_all=len(chart.panels))
         return page().height - 0.25 * bool(title) - 0.26 - LINE * len(notes)
 
-    plans = [_make_plan(chart, content) for content in CONTENTS]
+    contents = [content for content in CONTENTS if not (chart.has_no_interval and "interval" in content)]
+    plans = [_make_plan(chart, content) for content in contents]
     for plan in plans:
         width, height = plan.size(chart)
         if width <= page().width + 0.001 and height <= leave(plan):
             return plan
-    last = next((plan for plan in plans[2:] if plan.size(chart)[0] <= page().width + 0.001), plans[-1])
+    simple = [plan for plan in plans if "interval" not in plan.content]
+    last = next((plan for plan in simple if plan.size(chart)[0] <= page().width + 0.001), plans[-1])
     room = leave(last) - LINE - BELOW - last.turned - BAR_BELOW * last.is_bar_below
     rows = max(1, int((room + GAP) // (last.panel(chart)[1] + GAP)))
     return last._replace(n_panels=min(last.n_panels, rows * last.n_columns))
@@ -318,7 +321,8 @@ def _describe(chart: MapCells, plan: _Plan, *, n_all: int) -> str:
     """Say what cells, frames, colours and signs are, and what is not shown."""
     cells, kind = chart.cells, chart.best.kind
     low, high = _choose_colours(chart)
-    notes = [CONTENTS[plan.content].format(metric_text(chart.metric), kind=kind), *_describe_choices(chart)]
+    content = ONE_EACH if plan.content and chart.has_no_interval else CONTENTS[plan.content]
+    notes = [content.format(metric_text(chart.metric), kind=kind), *_describe_choices(chart)]
     n_below, n_above = sum(mean < low for mean in chart.means), sum(mean > high for mean in chart.means)
     if n_below or n_above:
         colour, where, end = ("Darkest", "below", low) if n_below else ("Lightest", "above", high)

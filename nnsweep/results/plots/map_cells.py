@@ -71,6 +71,11 @@ class MapCells(NamedTuple):
         """The means of those cells that have a result."""
         return [cell.mean for cell in self.cells if cell.finished]
 
+    @property
+    def has_no_interval(self) -> bool:
+        """Whether no cell can have an interval, having one seed."""
+        return all(cell.has_no_interval for cell in self.cells if cell.finished)
+
 
 def choose_map_axes(runs: pd.DataFrame) -> tuple[str, str] | None:
     """Choose the columns of a map, x and y: width and depth if they make a grid, else the two with most values.

@@ -69,8 +69,10 @@ def test_missing_cells_are_hatched_and_failures_counted(holey, words):
 def test_one_seed_has_no_interval(made, words):
     runs, _ = made(n_seeds=1)
     figure = plot_grid(runs)
-    assert {cell[1] for axes in panels(figure) for cell in cells(axes)} == {"± ?"}
-    assert "one seed has no interval" in " ".join(words(figure).split())
+    assert {len(cell) for axes in panels(figure) for cell in cells(axes)} == {1}
+    assert "test accuracy with one seed, which has no interval" in " ".join(words(figure).split())
+    some, _ = made(failing=lambda settings: settings["seed"] > 0 and settings["depth"] == 1)
+    assert "± ?" in {line for axes in panels(plot_grid(some)) for cell in cells(axes) for line in cell}
 
 
 def frames(axes):
@@ -211,7 +213,7 @@ def test_many_panels_fit_by_dropping_numbers_and_then_panels(made, words, n_choi
 
 def test_one_cell_and_no_cell(made, words):
     one, _ = made(depths=[1], widths=[8], activations=["relu"], schedules=["constant"], n_seeds=1)
-    assert "n=1" in words(plot_grid(one))
+    assert "with one seed" in " ".join(words(plot_grid(one)).split())
     failed, _ = made(failing=lambda settings: True)
     assert words(plot_grid(failed)) == "no run has a result"
     assert words(plot_grid(one.drop(columns="width"))) == "a map needs two settings"
