@@ -41,7 +41,7 @@ def test_two_studies_are_told_side_by_side(told):
     assert "- monday (8 runs of 2 configurations): " in out
     assert "Both are on the same data, iris." in out
     assert "| trainer.epochs | 3 | 60 |" in out
-    assert "that both have has moved beyond chance: 32." in out
+    assert out.splitlines()[2] == "**The configuration that both have, 32, has moved beyond chance.**"
     assert "- Only monday has 1 configuration: linear." in out
     assert "- Only friday has 1 configuration: 256." in out
     assert out.rstrip().endswith("nnsweep compare monday friday\n```")

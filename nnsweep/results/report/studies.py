@@ -10,12 +10,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from nnsweep.results.report.content import Column, Row, SectionContent, Table
+from nnsweep.results.report.overview import KeyNumber, NextStep, Overview
 from nnsweep.results.report.report import Findings
 from nnsweep.results.report.section_answer import describe_answer
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.studies import StudyPair
 from nnsweep.results.wording import NOTHING, count, join_words, percent, probability, signed, span, with_interval
-from nnsweep.text import printable
+from nnsweep.text import printable, quote_argument
 
 MOST_ALONE = 12
 """Configurations that are named one by one where only one study has them."""
@@ -50,7 +51,26 @@ def compare_findings(studies: Sequence[StudyToCompare], command: str = "") -> Fi
     if any(other.pair is not None and len(other.pair.table) for other in others):
         sections.append(_explain_method(first.study, command))
     names = [printable(one.name) for one in studies]
-    return Findings(title=f"How do {join_words(names, len(names))} differ?", sections=tuple(sections))
+    title = f"How do {join_words(names, len(names))} differ?"
+    return Findings(title=title, overview=_give_overview(first, others), sections=tuple(sections))
+
+
+def _give_overview(first: StudyToCompare, others: Sequence[StudyToCompare]) -> Overview:
+    """Say first what has moved, and how much the studies have in common."""
+    pairs = [other.pair for other in others if other.pair is not None]
+    answers = [
+        _describe_moves(pair.table) if len(pair.table) else "They have no configuration in common." for pair in pairs
+    ]
+    if len(others) > 1:
+        answers = [f"{printable(one.name)}: {answer}" for one, answer in zip(others, answers, strict=True)]
+    numbers = [
+        KeyNumber(f"{len(one.study.configurations):,}", f"configurations in {printable(one.name)}")
+        for one in (first, *others)
+    ]
+    n_common = [len(pair.table) for pair in pairs]
+    numbers.append(KeyNumber(" and ".join(f"{n:,}" for n in n_common), f"in common with {printable(first.name)}"))
+    step = NextStep(f"Read what each study says by itself, such as nnsweep report {quote_argument(first.name)}.")
+    return Overview(" ".join(answers), None, tuple(numbers), step)
 
 
 def _tell_apart(section: SectionContent, first: StudyToCompare, other: StudyToCompare, number: int) -> SectionContent:
@@ -108,16 +128,6 @@ def _compare_common(first: StudyToCompare, other: StudyToCompare, pair: StudyPai
     table, study = pair.table, first.study
     if not len(table):
         return None
-    moved = table[table["moved"]]
-    tested = int(table["p"].notna().sum())
-    if not tested:
-        sentence = "None of them was repeated often enough in both to tell a difference from chance."
-    elif not len(moved):
-        sentence = f"None of the {count(tested, 'configuration')} that both have has moved beyond chance."
-    else:
-        of = f"{len(moved):,} of {count(tested, 'configuration')} that both have"
-        has = "has" if len(moved) == 1 else "have"
-        sentence = f"{of} {has} moved beyond chance: {join_words(moved['label'].tolist())}."
     columns = (
         Column("configuration", "label"),
         *(_make_mean_column(study, one.name, key) for one, key in ((first, "first"), (other, "other"))),
@@ -136,7 +146,25 @@ def _compare_common(first: StudyToCompare, other: StudyToCompare, pair: StudyPai
         columns=columns,
         best=frozenset(place for place, has_moved in enumerate(table["moved"]) if has_moved),
     )
-    return SectionContent(name="common", heading="What both have", sentences=(sentence,), tables=(shown,))
+    return SectionContent(name="common", heading="What both have", sentences=(_describe_moves(table),), tables=(shown,))
+
+
+def _describe_moves(table: pd.DataFrame) -> str:
+    """Say which of the configurations that two studies have in common have moved."""
+    tested = table[table["p"].notna()]
+    moved, n_tested = tested[tested["moved"]], len(tested)
+    if not n_tested:
+        return "No configuration that both have was repeated often enough to tell a difference from chance."
+    if n_tested == 1:
+        has = "has" if len(moved) else "has not"
+        return f"The configuration that both have, {tested['label'].iloc[0]}, {has} moved beyond chance."
+    if not len(moved):
+        return f"None of the {count(n_tested, 'configuration')} that both have has moved beyond chance."
+    has = "has" if len(moved) == 1 else "have"
+    return (
+        f"{len(moved):,} of the {count(n_tested, 'configuration')} that both have {has} moved beyond chance: "
+        f"{join_words(moved['label'].tolist())}."
+    )
 
 
 def _make_mean_column(study: Study, name: str, key: str) -> Column:
