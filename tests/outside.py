@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -107,14 +108,21 @@ def begin_python(
     )
 
 
+PROGRESS = re.compile(r"^\d+ of \d+ jobs run.*\n", re.MULTILINE)
+"""Lines on how far a sweep is, which only a sweep of more than ten seconds prints."""
+
+
 def ended(process: subprocess.Popen[str] | ForkedProcess, timeout: float = 240.0) -> Said:
-    """Wait until a process has ended; one that takes too long is killed."""
+    """Wait until a process has ended; one that takes too long is killed.
+
+    How far it was is left out of what it said: that depends on how busy the machine is.
+    """
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         kill(process)
         raise
-    return Said(process.returncode, out, err)
+    return Said(process.returncode, out, PROGRESS.sub("", err))
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> Said:
@@ -213,6 +221,7 @@ def free_port() -> int:
 
 SERVER = """
 import os
+import re
 import mlflow.server
 import uvicorn
 from mlflow.cli import cli

@@ -122,9 +122,10 @@ class ProcessExecutor:
     @functools.cached_property
     def n_cores(self) -> int:
         """How many cores the workers may use together; where few processes are allowed, each has one thread."""
+        if self.n_workers < self._n_useful_workers:
+            return 1  # cores are counted by another process, for which there is no room then
         n_cores = machine.count_physical_cores()
-        is_limited = self.n_workers < self._n_useful_workers
-        return 1 if is_limited else min(n_cores, self._jobs[0].sweep.workers or n_cores)
+        return min(n_cores, self._jobs[0].sweep.workers or n_cores)
 
     def form_stacks(self, tasks: Sequence[Task]) -> list[JobStack]:
         """Form the stacks, the longest first; the data sets must have been loaded (`worker.load_dataset`)."""

@@ -1,5 +1,6 @@
 """Workers: real processes, really interrupted, killed and orphaned."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -157,11 +158,12 @@ class Study:
 
     def left(self) -> list[str]:
         """Say what there is of it, and of all that it has started."""
-        return [
-            path.joinpath("cmdline").read_text().replace("\0", " ")
-            for path in Path("/proc").glob("[0-9]*")
-            if _session(path) == self.process.pid
-        ]
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            if _session(path) == self.process.pid:
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it ends while we look
+                    found.append(path.joinpath("cmdline").read_text().replace("\0", " "))
+        return found
 
     def is_gone(self, within: float = SOON) -> bool:
         """Wait until nothing is left."""

@@ -103,7 +103,7 @@ def style_levels(levels: Sequence[object]) -> list[Style]:
     Examples
     --------
     >>> [style.colour for style in style_levels([1, 2, 4])]
-    ['#440154', '#25848e', '#98d83e']
+    ['#440154', '#277e8e', '#9bd93c']
     """
     shades = np.linspace(0, LIGHTEST, len(levels)) if len(levels) != 1 else [LIGHTEST / 2]
     n_strokes = 1 if len(levels) <= 4 else len(STROKES)

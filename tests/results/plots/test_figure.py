@@ -36,7 +36,10 @@ def test_a_page_without_notes_leaves_them_to_the_caption(sweep):
 
 @pytest.mark.parametrize(
     ("settings", "problem"),
-    [({"width": 1.0}, "width: 1 in is out of range"), ({"font": "no such font"}, "no such font is not installed")],
+    [
+        ({"width": 1.0}, r"width: 1 in \(2\.54 cm\) is out of range"),
+        ({"font": "no such font"}, "no such font is not installed"),
+    ],
 )
 def test_a_page_that_cannot_be_is_refused(settings, problem):
     with pytest.raises(ConfigError, match=problem), lay_out_for(**settings):
