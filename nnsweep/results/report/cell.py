@@ -32,7 +32,8 @@ def make_cell(findings: Findings) -> str:
         if overview.picture:
             lines.append(embed_figure(overview.picture.figure, overview.picture.caption))
         numbers = (
-            f"<strong>{Html.escape(one.value)}</strong>: {Html.escape(one.meaning)}" for one in overview.key_numbers
+            f"<strong>{Html.escape(one.value)}</strong>{Html.escape(one.phrase.removeprefix(one.value))}"
+            for one in overview.key_numbers
         )
         lines.append(f"<ul>{''.join(f'<li>{number}</li>' for number in numbers)}</ul>")
         lines.append(f"<p>{Html.escape(overview.next_step.reason)}</p>")

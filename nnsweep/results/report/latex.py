@@ -199,7 +199,7 @@ def _overview(overview: Overview, pictures: Mapping[str, str]) -> Iterator[str]:
     yield rf"\textbf{{\boldmath {typeset(overview.answer)}}}"
     if overview.picture:
         yield from _picture(overview.picture, pictures)
-    yield from _points([f"{number.value}: {number.meaning}" for number in overview.key_numbers])
+    yield from _points([number.phrase for number in overview.key_numbers])
     yield f"What to do next: {typeset(overview.next_step.reason)}"
     if overview.next_step.command:
         yield from _commands([overview.next_step.command])

@@ -46,7 +46,7 @@ def _overview(overview: Overview, pictures: Mapping[str, str]) -> Iterator[str]:
     if overview.picture:
         yield from _picture(overview.picture, pictures)
     yield ""
-    yield from (f"- {Markdown.escape(f'{number.value}: {number.meaning}')}" for number in overview.key_numbers)
+    yield from (f"- {Markdown.escape(number.phrase)}" for number in overview.key_numbers)
     yield from ("", f"What to do next: {Markdown.escape(overview.next_step.reason)}")
     if overview.next_step.command:
         yield from _commands([overview.next_step.command])

@@ -32,6 +32,11 @@ class KeyNumber(NamedTuple):
     value: str
     meaning: str
 
+    @property
+    def phrase(self) -> str:
+        """Both in one line: ``9 min of training``, or ``20 runs: 2 configurations``."""
+        return f"{self.value}{':' * self.meaning[:1].isdigit()} {self.meaning}"
+
 
 class NextStep(NamedTuple):
     """What to do next: why, in a sentence, and the command; empty where no command can do it."""

@@ -69,7 +69,7 @@ def test_the_overview_comes_first(study_of):
     assert lines[1].startswith("**Use 20-20 (2 layers of 20 units): test accuracy 0.964")
     assert lines[2].endswith("(seeds.svg)")
     assert lines[3] == "- 20 runs: 2 configurations \N{MULTIPLICATION SIGN} 10 seeds"
-    assert lines[4] == "- 1 of 2: may be the best (1 as good); 1 clearly worse"
+    assert lines[4] == "- 1 of 2 may be the best (1 as good); 1 clearly worse"
     assert lines[8] == "nnsweep confirm sizes"
 
 

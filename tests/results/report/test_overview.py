@@ -22,7 +22,7 @@ def next_command(study: Study) -> str:
 
 
 def numbers(study: Study) -> list[str]:
-    return [f"{value}: {meaning}" for value, meaning in make_overview(study, None).key_numbers]
+    return [number.phrase for number in make_overview(study, None).key_numbers]
 
 
 def on_two_data_sets(accuracies: dict[str, Sequence[float | None]]) -> Study:
@@ -66,18 +66,18 @@ def test_the_numbers_say_how_many_how_sure_and_at_what_cost(study_of):
     processor = replace(SIZES, processor="a processor")
     assert numbers(study_of(CLOSE, origin=processor)) == [
         "30 runs: 3 configurations \N{MULTIPLICATION SIGN} 10 seeds",
-        "2 of 3: may be the best (2 unsettled); 1 clearly worse",
-        "30 s: of training in all, on a processor",
+        "2 of 3 may be the best (2 unsettled); 1 clearly worse",
+        "30 s of training in all, on a processor",
     ]
     assert numbers(study_of({"20": [0.9, None, 0.91], "8": [0.8, 0.81]}))[0] == (
         "5 runs: 2 configurations with 2 to 3 seeds each; 1 without a result"
     )
-    assert numbers(study_of({"20": [0.9], "8": [0.8]}))[1].startswith("1 seed: ")
+    assert numbers(study_of({"20": [0.9], "8": [0.8]}))[1].startswith("1 seed ")
     assert numbers(study_of({"20": spread(0.964)}))[1] == "0.961 to 0.967: 95 % interval of the mean over 10 seeds"
-    assert numbers(study_of({"20": [None], "8": [None]}))[1] == "0: runs finished with a result"
+    assert numbers(study_of({"20": [None], "8": [None]}))[1] == "0 runs finished with a result"
     assert numbers(on_two_data_sets(CLEAR))[:2] == [
         "40 runs: 2 configurations on 2 data sets",
-        "0 of 1: pairs of configurations differ significantly",
+        "0 of 1 pairs of configurations differ significantly",
     ]
 
 
