@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -29,28 +29,21 @@ from nnsweep.tracking.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportRequest:
-    """What is asked for; see `nnsweep.results.frame.narrow_runs`.
+class RunsRequest:
+    """Which runs a table is made of; a manifest keeps it.
 
     Attributes
     ----------
     filter : str
-        Which runs.
-    columns, sort : tuple of str
-        Which columns, and by which to sort.
+        Which runs; see `nnsweep.results.frame.narrow_runs`.
     sweep : str or None
         Only the runs of this sweep.
-    histories : bool
-        Whether the curves of the chosen runs are wanted instead of their results.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # a manifest's question has no other names
 
     filter: str = ""
-    columns: tuple[str, ...] = ()
-    sort: tuple[str, ...] = ()
     sweep: str | None = None
-    histories: bool = False
 
     def question(self) -> str:
         """Write the options that choose runs, as they are typed; empty if all are asked for."""
@@ -58,7 +51,7 @@ class ExportRequest:
         return " ".join(f"{name} {quote_argument(text)}" for name, text in options if text)
 
     @classmethod
-    def of_plain(cls, values: Mapping[str, Any]) -> "ExportRequest":
+    def of_plain(cls, values: Mapping[str, Any]) -> Self:
         """Make it of what a manifest keeps of it.
 
         Raises
@@ -71,6 +64,23 @@ class ExportRequest:
         except ValidationError as error:
             problem = manifests.explain_validation(error)
             raise DataError(f"the manifest's question is damaged ({problem}); export the table again") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(RunsRequest):
+    """What is asked for, of which runs; see `nnsweep.results.frame.narrow_runs`.
+
+    Attributes
+    ----------
+    columns, sort : tuple of str
+        Which columns, and by which to sort.
+    histories : bool
+        Whether the curves of the chosen runs are wanted instead of their results.
+    """
+
+    columns: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    histories: bool = False
 
 
 class ResultTable(NamedTuple):

@@ -3,25 +3,22 @@
 The manifest keeps the question, so that the same table can be made again and compared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nnsweep.api.export import write_with_manifest
+from nnsweep.api.export import RunsRequest, write_with_manifest
 from nnsweep.api.load import pick_records, read_records
-from nnsweep.errors import ConfigError, DataError
+from nnsweep.errors import ConfigError
 from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.report.paper import PaperTable, make_paper_table, make_plain_frame
 from nnsweep.results.report.paper_latex import write_paper_latex
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.data_sets import name_data_sets
-from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
-from nnsweep.text import quote_argument
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
@@ -31,8 +28,8 @@ FORMATS = ("latex", "markdown", "csv", "html")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaperRequest:
-    """What a table for an article is asked for.
+class PaperRequest(RunsRequest):
+    """What a table for an article is asked for, of which runs.
 
     Attributes
     ----------
@@ -40,15 +37,9 @@ class PaperRequest:
         What tells this question from others in a manifest.
     metric, by, confidence, failures, rope
         What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
-    sweep : str or None
-        Only the runs of this sweep.
-    filter : str
-        Which runs.
     two_columns : bool
         Whether it has to fit into a column of an article that has two.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # a manifest's question has no other names
 
     to: Literal["paper"] = "paper"
     metric: str = "test_accuracy"
@@ -56,29 +47,7 @@ class PaperRequest:
     confidence: float = 0.95
     failures: str = "chance"
     rope: float | None = None
-    sweep: str | None = None
-    filter: str = ""
     two_columns: bool = False
-
-    def question(self) -> str:
-        """Write the options that choose runs, as they are typed; empty if all are asked for."""
-        options = (("--sweep", self.sweep), ("--filter", self.filter))
-        return " ".join(f"{name} {quote_argument(text)}" for name, text in options if text)
-
-    @classmethod
-    def of_plain(cls, values: Mapping[str, Any]) -> "PaperRequest":
-        """Make it of what a manifest keeps of it.
-
-        Raises
-        ------
-        DataError
-            If these are other values.
-        """
-        try:
-            return TypeAdapter(cls).validate_python(dict(values))
-        except ValidationError as error:
-            problem = manifests.explain_validation(error)
-            raise DataError(f"the manifest's question is damaged ({problem}); export the table again") from error
 
 
 class PaperAnswer(NamedTuple):
