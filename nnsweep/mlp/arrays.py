@@ -1,7 +1,7 @@
 """The arrays that go in and out of the trainer.
 
-`X` has shape (n_samples, n_features), dense or CSR; `y` has shape (n_samples,) and holds class numbers
-from 0 to n_classes - 1. Every parameter array has a leading axis of K networks.
+`X` has shape (n_samples, n_features), dense or CSR; `y` holds what is to be learned: class numbers, labels or numbers.
+Every parameter array has a leading axis of K networks.
 """
 
 import functools
@@ -9,7 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,30 @@ FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Features: TypeAlias = "FloatArray | csr_array"
+Targets: TypeAlias = NDArray[Any]
+"""What is to be learned: integers of shape (n_samples,), integers or floats of shape (n_samples, n_outputs)."""
+
+Task: TypeAlias = Literal["classification", "multilabel", "regression"]
+"""What is learned: one class a sample, several labels that each hold or do not, or numbers."""
 
 
 class Examples(NamedTuple):
-    """Features and class numbers of the same samples.
+    """Features and targets of the same samples.
 
     Attributes
     ----------
     X : ndarray or csr_array of shape (n_samples, n_features)
         The features.
-    y : ndarray of shape (n_samples,)
-        The class numbers, from 0.
+    y : ndarray
+        The targets: class numbers from 0 to n_classes - 1, of shape (n_samples,); for several labels 0 or 1, of shape
+        (n_samples, n_labels); for regression float64 of shape (n_samples, n_targets).
+    weight : ndarray of shape (n_samples,) or None
+        How much each sample counts, at least 0; None if all count the same.
     """
 
     X: Features
-    y: IntArray
+    y: Targets
+    weight: FloatArray | None = None
 
     @property
     def n_samples(self) -> int:
