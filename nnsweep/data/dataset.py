@@ -182,13 +182,15 @@ def hash_parts(parts: Mapping[str, Examples]) -> str:
         little-endian order, so that the hash is the same on every machine.
     """
     sha = hashlib.sha256()
-    for part, (X, y) in parts.items():
+    for part, (X, y, weight) in parts.items():
         arrays: dict[str, NDArray[Any]]
         if isinstance(X, np.ndarray):
             arrays = {"X": X, "y": y}
         else:
             arrays = {"X.shape": np.array(X.shape, dtype=np.int64), "X.data": X.data, "X.indices": X.indices}
             arrays |= {"X.indptr": X.indptr, "y": y}
+        if weight is not None:
+            arrays["weight"] = weight
         for field, array in arrays.items():
             little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
             sha.update(f"{part}.{field} {array.shape} {little_endian.dtype.str}\n".encode())

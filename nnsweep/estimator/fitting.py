@@ -22,8 +22,8 @@ from nnsweep.estimator.options import Validation
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, prepare_inputs
+from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.history import Trained, add, collect
-from nnsweep.mlp.losses import class_weights
 from nnsweep.mlp.network import Layer, Layers, Network, forward
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot

@@ -23,7 +23,7 @@ from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.problems import explain_hydra_error, list_problems
 from nnsweep.jobs.stacks import predict_memory
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.losses import ClassWeight, class_weights
+from nnsweep.mlp.class_weights import ClassWeight, class_weights
 from nnsweep.text import shorten, warn
 
 LONGEST_EXPERIMENT = 500

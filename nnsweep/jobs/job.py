@@ -18,8 +18,8 @@ from nnsweep.jobs.machine import parse_size
 from nnsweep.jobs.schema import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.choices import Range
+from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
-from nnsweep.mlp.losses import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule

@@ -13,8 +13,8 @@ import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.choices import Count, Fraction, Positive, require
+from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.early_stopping import Patience
-from nnsweep.mlp.losses import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.measurements import NOT_MEASURED, Accuracy, Measurement
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
@@ -77,7 +77,7 @@ class Training:
     class_weight : "balanced", tuple of float, or None
         How much the samples of each class count, in the order of the classes: the cost becomes the weighted mean, see
         `Stack.train_costs`. ``balanced`` lets all classes of the training part count the same in all, see
-        `nnsweep.mlp.losses.class_weights`; with None all samples count the same.
+        `nnsweep.mlp.class_weights.class_weights`; with None all samples count the same.
 
     Raises
     ------

@@ -17,7 +17,7 @@ Y = np.array([0, 1], dtype=np.int8)
 
 
 def stored(examples):
-    X, y = examples
+    X, y, _ = examples
     return [X.data, X.indices, X.indptr, y] if isinstance(X, csr_array) else [X, y]
 
 
@@ -97,7 +97,7 @@ def with_part(data, part, X, y):
 
 @given(datasets(), st.sampled_from(PARTS), st.data())
 def test_one_feature_changes_the_digest(data, part, draw):
-    X, y = data.parts[part]
+    X, y, _ = data.parts[part]
     changed = X.toarray() if isinstance(X, csr_array) else X.copy()
     row, column = (draw.draw(st.integers(0, size - 1)) for size in changed.shape)
     changed[row, column] += 1
@@ -107,7 +107,7 @@ def test_one_feature_changes_the_digest(data, part, draw):
 
 @given(datasets(), st.sampled_from(PARTS), st.data())
 def test_one_label_changes_the_digest(data, part, draw):
-    X, y = data.parts[part]
+    X, y, _ = data.parts[part]
     changed = y.copy()
     row = draw.draw(st.integers(0, len(y) - 1))
     changed[row] = (changed[row] + 1) % 3
@@ -116,7 +116,7 @@ def test_one_label_changes_the_digest(data, part, draw):
 
 @given(datasets(), st.sampled_from(PARTS))
 def test_one_sample_less_changes_the_digest(data, part):
-    X, y = data.parts[part]
+    X, y, _ = data.parts[part]
     assert with_part(data, part, X[1:], y[1:]).digest != data.digest
 
 
@@ -163,7 +163,7 @@ def test_the_digest_is_what_it_was():
 
 @given(datasets())
 def test_the_test_digest_knows_the_test_part_alone_and_its_order(data):
-    X, y = data.test
+    X, y, _ = data.test
     other_split = replace(data, train=Examples(data.train.X[1:], data.train.y[1:]), val=None)
     assert other_split.test_digest == data.test_digest != data.digest
     assert with_part(data, "test", X[1:], y[1:]).test_digest != data.test_digest

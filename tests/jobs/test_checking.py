@@ -8,7 +8,7 @@ from nnsweep.data.load import load
 from nnsweep.jobs import worker
 from nnsweep.jobs.checking import find_class_weight_problem, find_class_weight_warning
 from nnsweep.mlp.arrays import Examples
-from nnsweep.mlp.losses import is_class_weight
+from nnsweep.mlp.class_weights import is_class_weight
 
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 

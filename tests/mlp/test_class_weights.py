@@ -6,7 +6,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import prepare_inputs
-from nnsweep.mlp.losses import class_weights, is_class_weight
+from nnsweep.mlp.class_weights import class_weights, is_class_weight
 from nnsweep.mlp.network import forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.train import Training, train
