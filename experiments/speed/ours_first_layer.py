@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from nnsweep.data.load import load
 from nnsweep.mlp.activations import identity, relu
-from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.arrays import Examples, Task
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.initializers import he_uniform
 from nnsweep.mlp.network import Network
@@ -33,7 +33,8 @@ class Parts:
     train: Examples
     val: Examples
     test: Examples
-    n_classes: int
+    n_outputs: int
+    task: Task = "classification"
 
 
 def posts(first_layer: str, max_features: int) -> Parts:
@@ -42,7 +43,7 @@ def posts(first_layer: str, max_features: int) -> Parts:
     parts = [(part.X.astype(np.float32), part.y) for part in (data.train, data.val, data.test)]
     if first_layer == "dense":
         parts = [(X.toarray(), y) for X, y in parts]
-    return Parts(*(Examples(X, y) for X, y in parts), n_classes=data.n_classes)
+    return Parts(*(Examples(X, y) for X, y in parts), n_outputs=data.n_outputs)
 
 
 def main(*, first_layer: str, max_features: int) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from nnsweep.data.preparation import Preparation
 from nnsweep.data.split import PART_NAMES, Rows
 from nnsweep.errors import DataError
-from nnsweep.mlp.arrays import Examples, Features, IntArray
+from nnsweep.mlp.arrays import Examples, Features, IntArray, Task
 from nnsweep.mlp.batches import feature_scale
 from nnsweep.mlp.choices import Choices
 
@@ -294,9 +294,19 @@ class Dataset:
         return int(self.train.X.shape[1])
 
     @property
+    def task(self) -> Task:
+        """What is learned."""
+        return "classification"
+
+    @property
     def n_classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many classes, labels or targets there are."""
+        return self.n_classes
 
     @cached_property
     def feature_scale(self) -> float:

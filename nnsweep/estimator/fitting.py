@@ -20,7 +20,7 @@ from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
 from nnsweep.jobs.job import Recipe
-from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
+from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Task
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, prepare_inputs
 from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.history import Trained, add, collect
@@ -112,6 +112,12 @@ class Parts(NamedTuple):
     val: Examples | None
     n_classes: int
     test: None = None
+    task: Task = "classification"
+
+    @property
+    def n_outputs(self) -> int:
+        """How many classes there are."""
+        return self.n_classes
 
     def digest(self) -> str:
         """Hash all of it."""

@@ -7,12 +7,12 @@ with a derivative, on the way back.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 
-from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray
+from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Targets
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -30,6 +30,24 @@ class Inputs(Protocol):
 
     def transposed_times(self, delta: FloatArray, out: FloatArray) -> None:
         """Write ``X.T @ delta`` of each network, delta of shape (K, n_samples, fan_out), into `out`."""
+
+
+class Batch(NamedTuple):
+    """Samples that pass the networks together.
+
+    Attributes
+    ----------
+    X : Inputs
+        Features.
+    y : ndarray
+        Targets, as `nnsweep.mlp.arrays.Examples` has them; where each network has its own, with a leading axis of K.
+    weight : ndarray of shape (n_samples,) or (K, n_samples), or None
+        How much each sample counts; None if all count the same.
+    """
+
+    X: Inputs
+    y: Targets
+    weight: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +230,7 @@ TILE_BYTES = 2**20
 SHORTEST = 64
 
 
-def cut_tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedInputs, IntArray]]:
+def cut_tiles(examples: Examples, *, bytes_a_sample: int) -> list[Batch]:
     """Part examples into tiles of nearly equal length.
 
     Parameters
@@ -224,18 +242,20 @@ def cut_tiles(examples: Examples, *, bytes_a_sample: int) -> list[tuple[SharedIn
 
     Returns
     -------
-    list of (Inputs, ndarray)
-        Features and class numbers. CSR features stay in one piece: their product takes longer than what follows.
+    list of Batch
+        CSR features stay in one piece: their product takes longer than what follows.
     """
     X, n_samples = share_features(examples.X), examples.n_samples
     if not isinstance(X, Shared):
-        return [(X, examples.y)]
+        return [Batch(X, examples.y, examples.weight)]
     n_tiles = -(-n_samples // max(SHORTEST, TILE_BYTES // bytes_a_sample))
     length = -(-n_samples // n_tiles)
-    return [
-        (X.rows(start, min(start + length, n_samples)), examples.y[start : start + length])
-        for start in range(0, n_samples, length)
-    ]
+    tiles = []
+    for start in range(0, n_samples, length):
+        rows = slice(start, min(start + length, n_samples))
+        weight = None if examples.weight is None else examples.weight[rows]
+        tiles.append(Batch(X.rows(rows.start, rows.stop), examples.y[rows], weight))
+    return tiles
 
 
 GATHERED_BYTES = 2**20
@@ -257,7 +277,7 @@ class Minibatches:
         self.examples, self.batch_size = examples, min(batch_size, examples.n_samples)
         self._memory = np.empty(0)
 
-    def epoch(self, randoms: Sequence[Generator]) -> Iterator[tuple[Inputs, IntArray]]:
+    def epoch(self, randoms: Sequence[Generator]) -> Iterator[Batch]:
         """Yield one epoch of minibatches for K networks.
 
         Parameters
@@ -267,25 +287,28 @@ class Minibatches:
 
         Yields
         ------
-        X : Inputs
-            Each network's own features; valid until the next are asked for.
-        y : ndarray of shape (K, batch_size)
-            Class numbers.
+        Batch
+            Of each network's own samples; its features are valid until the next batch is asked for.
         """
         X, n_samples, size = self.examples.X, self.examples.n_samples, self.batch_size
         orders = np.stack([random.permutation(n_samples) for random in randoms])
-        y = self.examples.y[orders]
+        y, weight = self.examples.y[orders], self.examples.weight
+        weights = None if weight is None else weight[orders]
+
+        def make_batch(features: Inputs, first: int) -> Batch:
+            rows = slice(first, first + size)
+            return Batch(features, y[:, rows], None if weights is None else weights[:, rows])
+
         if not isinstance(X, np.ndarray):
             for first in range(0, n_samples, size):
-                batch = slice(first, first + size)
-                yield OwnSparse.of_rows(X, orders[:, batch]), y[:, batch]
+                yield make_batch(OwnSparse.of_rows(X, orders[:, first : first + size]), first)
             return
         batch_bytes = len(orders) * size * X.shape[1] * X.itemsize
         step = size * max(1, GATHERED_BYTES // max(1, batch_bytes))
         for start in range(0, n_samples, step):
             rows = self._gather(X, orders[:, start : start + step])
             for first in range(0, rows.shape[1], size):
-                yield Own(rows[:, first : first + size]), y[:, start + first : start + first + size]
+                yield make_batch(Own(rows[:, first : first + size]), start + first)
 
     def _gather(self, X: FloatArray, chosen: IntArray) -> FloatArray:
         """Copy the chosen rows of each network, (K, n, n_features), to the same place in memory each time."""

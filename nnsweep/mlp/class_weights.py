@@ -31,7 +31,9 @@ def is_class_weight(value: object) -> bool:
     return numbers and all(weight in _ALLOWED for weight in value) and any(value)
 
 
-def class_weights(class_weight: ClassWeight, y: IntArray, n_classes: int) -> FloatArray | None:
+def class_weights(
+    class_weight: ClassWeight, y: IntArray, n_classes: int, weight: FloatArray | None = None
+) -> FloatArray | None:
     """Give the weight of each class.
 
     ``balanced`` weighs a class by ``n_samples / (n_classes * n_samples_of_class)``, as
@@ -46,6 +48,8 @@ def class_weights(class_weight: ClassWeight, y: IntArray, n_classes: int) -> Flo
         The class numbers of the training part.
     n_classes : int
         How many classes there are.
+    weight : ndarray of shape (n_samples,) or None
+        How much each sample counts by itself: a class has as many samples as they weigh.
 
     Returns
     -------
@@ -64,9 +68,10 @@ def class_weights(class_weight: ClassWeight, y: IntArray, n_classes: int) -> Flo
     """
     if class_weight is None:
         return None
-    counts = np.bincount(y, minlength=n_classes)
+    counts = np.bincount(y, weight, minlength=n_classes)
     if class_weight == "balanced":
-        return np.divide(len(y), n_classes * counts, out=np.zeros(n_classes), where=counts > 0)
+        balanced: FloatArray = np.zeros(n_classes)
+        return np.divide(counts.sum(), n_classes * counts, out=balanced, where=counts > 0)
     if len(class_weight) != n_classes:
         raise ValueError(
             f"`class_weight` must have one weight for each of {n_classes} classes, got {len(class_weight)}"

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import SharedInputs, cut_tiles
-from nnsweep.mlp.losses import sample_costs
+from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray
+from nnsweep.mlp.batches import Batch, Inputs, cut_tiles
 from nnsweep.mlp.network import Buffers, forward, make_buffers
 from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.threads import Threads
@@ -71,7 +70,7 @@ class Accuracy:
         self._selecting = "val" if val is not None else "test"
         self._n_selecting = self._n_val or (0 if test is None else test.n_samples)
         self._examples = _join(val, test)
-        self._tiles: list[tuple[SharedInputs, IntArray]] = []
+        self._tiles: list[Batch] = []
         self._buffers: dict[tuple[int, int], Buffers] = {}
         self._n_networks = 0
 
@@ -104,7 +103,7 @@ class Accuracy:
         class_weights = stack.class_weights
         weights: FloatArray | None = None
         if class_weights is not None and (class_weights != class_weights[0]).any():
-            weights = class_weights[np.concatenate([y for _, y in self._tiles])[: self._n_selecting]]
+            weights = class_weights[np.concatenate([tile.y for tile in self._tiles])[: self._n_selecting]]
             weights = weights if weights.any() else None  # where none weighs anything, all samples count alike
             measured[f"{self._selecting}_weighted_accuracy"] = _mean(right[:, : self._n_selecting], weights)
         measured[f"{self._selecting}_cost"] = _mean(costs, weights)
@@ -112,16 +111,16 @@ class Accuracy:
 
     def _pass(self, stack: Stack) -> tuple[BoolArray, FloatArray]:
         """Say which samples are right, (K, n_samples), and what those cost that the best epoch is chosen by."""
-        starts = np.cumsum([0, *(X.n_samples for X, _ in self._tiles)])
+        starts = np.cumsum([0, *(tile.X.n_samples for tile in self._tiles)])
         right: list[BoolArray] = []
         costs: list[FloatArray] = []
 
         def measure(thread: int, number: int) -> tuple[BoolArray, FloatArray]:
-            X, y = self._tiles[number]
+            X, y, _ = self._tiles[number]
             logits = self._logits(stack, X, thread)
             n_costs = max(0, min(X.n_samples, self._n_selecting - int(starts[number])))
             is_right: BoolArray = logits.argmax(axis=2) == y
-            return is_right, sample_costs(logits[:, :n_costs], y[:n_costs])
+            return is_right, stack.loss.costs(logits[:, :n_costs], y[:n_costs])
 
         def take(thread: int, number: int, measured: tuple[BoolArray, FloatArray]) -> None:
             right.append(measured[0])
@@ -132,7 +131,7 @@ class Accuracy:
         return np.concatenate(right, axis=1), np.concatenate(costs, axis=1)
 
     @np.errstate(over="ignore", invalid="ignore")
-    def _logits(self, stack: Stack, X: SharedInputs, thread: int) -> FloatArray:
+    def _logits(self, stack: Stack, X: Inputs, thread: int) -> FloatArray:
         key = thread, X.n_samples
         if key not in self._buffers:
             self._buffers[key] = make_buffers(

@@ -13,6 +13,7 @@ import numpy as np
 
 from nnsweep.mlp.arrays import Features
 from nnsweep.mlp.batches import GATHERED_BYTES, SHORTEST, TILE_BYTES
+from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import Network, n_parameters
 from nnsweep.mlp.train import DENSEST, Splits, Training
 
@@ -109,9 +110,10 @@ def footprint(splits: Splits, network: Network, training: Training, n_threads: i
     n_evaluated = sum(part.n_samples for part in (splits.val, splits.test) if part is not None)
     share = 1.0 if isinstance(X, np.ndarray) else X.nnz / (X.shape[0] * X.shape[1])
     products = 1.0 if share > DENSEST else share / SPARSE_RATE  # of a dense first layer's time
-    sizes = (X.shape[1], *network.hidden_layer_sizes, splits.n_classes)
+    n_outputs = make_loss(training.loss, splits.task).count_outputs(splits.n_outputs)
+    sizes = (X.shape[1], *network.hidden_layer_sizes, n_outputs)
     first, *others = (fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
-    n_weights = n_parameters(sizes[0], network.hidden_layer_sizes, splits.n_classes)
+    n_weights = n_parameters(sizes[0], network.hidden_layer_sizes, n_outputs)
     n_steps = -(-n_train // min(training.batch_size or n_train, n_train))
     a_sample = 2 * (products * first + sum(others) + 4 * sum(sizes[1:]))
     operations = a_sample * (3 * n_train + n_evaluated / training.evaluate_every)

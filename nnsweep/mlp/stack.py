@@ -12,9 +12,9 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import Inputs, Minibatches, cut_tiles
+from nnsweep.mlp.batches import Batch, Minibatches, cut_tiles
 from nnsweep.mlp.initializers import Initializer
-from nnsweep.mlp.losses import cross_entropy
+from nnsweep.mlp.losses import Loss, cross_entropy
 from nnsweep.mlp.network import (
     BY_FEATURE,
     BY_NETWORK,
@@ -127,6 +127,8 @@ class Stack:
         shortened to it.
     class_weights : ndarray of shape (n_classes,) or None
         How much a sample of each class counts; None if all count the same.
+    loss : Loss or None
+        What training lowers; None for the cross-entropy of one class a sample.
     """
 
     def __init__(
@@ -139,10 +141,12 @@ class Stack:
         dtype: np.dtype,
         clip_norm: float | None = None,
         class_weights: FloatArray | None = None,
+        loss: Loss | None = None,
     ) -> None:
         self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
         # the largest is 1: the mean is the same, equal weights change no bit, and none is lost in the precision
         self.class_weights = None if class_weights is None else class_weights / class_weights.max()
+        self.loss = loss or cross_entropy()
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
         self.parameters = Parameters(sizes, len(members), dtype)
@@ -266,11 +270,11 @@ class Stack:
         out). With minibatches it is the mean over the epoch's batches, each seen before its step (before the first
         epoch: of all samples). The stack may be made smaller between two epochs.
 
-        With class weights w, every mean is the weighted one, ``sum(w[y_i] * cost_i) / sum(w[y_i])``, over the samples
-        of a step for its gradient and over those of the epoch for the cost, as in PyTorch's
-        ``CrossEntropyLoss(weight=w)`` and in scikit-learn's ``MLPClassifier.fit(sample_weight=w[y])``. So a minibatch
-        is divided by its own samples' weights, not by what an average batch would weigh; one whose samples weigh
-        nothing has no gradient. Weight decay is not weighted.
+        Where samples weigh w_i, each its own weight times that of its class, every mean is the weighted one,
+        ``sum(w_i * cost_i) / sum(w_i)``, over the samples of a step for its gradient and over those of the epoch for
+        the cost, as in PyTorch's ``CrossEntropyLoss(weight=w)`` and in scikit-learn's
+        ``MLPClassifier.fit(sample_weight=w)``. So a minibatch is divided by its own samples' weights, not by what an
+        average batch would weigh; one whose samples weigh nothing has no gradient. Weight decay is not weighted.
 
         Parameters
         ----------
@@ -317,13 +321,14 @@ class Stack:
         while True:
             rates, total = self._rates(), np.zeros(len(self.learners))
             with np.errstate(over="ignore", invalid="ignore"):
-                for X, y in batches.epoch([learner.order for learner in self.learners]):
-                    weight = self._weight(y)
+                for batch in batches.epoch([learner.order for learner in self.learners]):
+                    weight = self._sum_weights(batch)
                     penalty = self._penalty() * np.asarray(weight, self.dtype)
-                    total += self._look_at(X, y, self._draw_masks(X.n_samples), weight, into=self.gradient) + penalty
+                    masks = self._draw_masks(batch.X.n_samples)
+                    total += self._look_at(batch, masks, weight, into=self.gradient) + penalty
                     self._descend(rates)
             self.epoch += 1
-            yield total / self._weight(examples.y)
+            yield total / self._sum_weights(examples)
 
     @property
     def bytes_a_sample(self) -> int:
@@ -340,17 +345,17 @@ class Stack:
         return self._column([learner.rate(self.epoch) for learner in self.learners])
 
     @_quietly
-    def _look(self, parts: Sequence[tuple[Inputs, IntArray]], threads: Threads, *, back: bool = True) -> FloatArray:
+    def _look(self, parts: Sequence[Batch], threads: Threads, *, back: bool = True) -> FloatArray:
         """Pass all parts forward, and back to leave the gradient of the mean cost; return that cost: (K,)."""
-        starts = np.cumsum([0, *(X.n_samples for X, _ in parts)])
+        starts = np.cumsum([0, *(part.X.n_samples for part in parts)])
         masks = self._draw_masks(int(starts[-1]))
-        weight = sum(self._weight(y) for _, y in parts)
+        weight = sum(self._sum_weights(part) for part in parts)
         total = np.zeros(len(self.learners))
 
         def look_at(thread: int, number: int) -> FloatArray:
-            part = [mask[:, starts[number] : starts[number + 1]] for mask in masks]
+            its_masks = [mask[:, starts[number] : starts[number + 1]] for mask in masks]
             into = self.spare(thread) if number else self.gradient
-            return self._look_at(*parts[number], part, weight, into=into if back else None, thread=thread)
+            return self._look_at(parts[number], its_masks, weight, into=into if back else None, thread=thread)
 
         def add(thread: int, number: int, costs: FloatArray) -> None:
             np.add(total, costs, out=total)
@@ -364,8 +369,7 @@ class Stack:
 
     def _look_at(
         self,
-        X: Inputs,
-        y: IntArray,
+        batch: Batch,
         masks: Sequence[FloatArray],
         weight: Weight,
         *,
@@ -376,25 +380,33 @@ class Stack:
 
         Their gradient is written where it is wanted.
         """
-        buffers = forward(self.network, self.layers, X, masks, into=self.buffers(X.n_samples, thread))
-        costs, delta = cross_entropy(buffers.a[-1], y, out=buffers.deltas[-1], places=buffers.places)
-        share = self._share(costs, y, weight)
+        buffers = forward(self.network, self.layers, batch.X, masks, into=self.buffers(batch.X.n_samples, thread))
+        costs, delta = self.loss.costs_and_slopes(buffers.a[-1], batch.y, out=buffers.deltas[-1], places=buffers.places)
+        share = self._share(costs, batch, weight)
         if into is not None:
             delta *= share
-            backward(self.network, self.layers, X, buffers, masks=masks, into=into.layers)
+            backward(self.network, self.layers, batch.X, buffers, masks=masks, into=into.layers)
         return np.asarray(np.add.reduce(costs, axis=1))
 
-    def _weight(self, y: IntArray) -> Weight:
-        """Return what the samples count together: their number, or the sum of their weights, for each network's own."""
+    def _weights(self, batch: Batch | Examples) -> FloatArray | None:
+        """Return what each sample counts, by itself and by its class: (n,) or (K, n); None if all count the same."""
         if self.class_weights is None:
-            return int(y.shape[-1])
-        return np.asarray(np.add.reduce(self.class_weights[y], axis=-1))
+            return batch.weight
+        weights: FloatArray = self.class_weights[batch.y]
+        return weights if batch.weight is None else weights * batch.weight
 
-    def _share(self, costs: FloatArray, y: IntArray, weight: Weight) -> FloatArray | np.floating[Any]:
+    def _sum_weights(self, batch: Batch | Examples) -> Weight:
+        """Return what the samples count together: their number, or the sum of their weights, for each network's own."""
+        weights = self._weights(batch)
+        if weights is None:
+            return batch.n_samples if isinstance(batch, Examples) else batch.X.n_samples
+        return np.asarray(np.add.reduce(weights, axis=-1))
+
+    def _share(self, costs: FloatArray, batch: Batch, weight: Weight) -> FloatArray | np.floating[Any]:
         """Weigh the costs; return what each sample's derivative is multiplied by: one for all, or (K, n_samples, 1)."""
-        if self.class_weights is None:
+        weights = self._weights(batch)
+        if weights is None:
             return np.asarray(1 / weight, self.dtype)
-        weights = self.class_weights[y]
         costs *= weights
         parts = np.divide(1, weight, out=np.zeros(np.shape(weight)), where=np.asarray(weight) > 0)
         return np.asarray((weights * parts[..., np.newaxis])[..., np.newaxis], self.dtype)

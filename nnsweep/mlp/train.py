@@ -11,15 +11,17 @@ from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
-from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
+from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray, Task
 from nnsweep.mlp.choices import Count, Fraction, Positive, require
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.early_stopping import Patience
+from nnsweep.mlp.losses import Loss, make_loss
 from nnsweep.mlp.measurements import NOT_MEASURED, Accuracy, Measurement
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Member, Stack
+from nnsweep.mlp.targets import fit_target_scaling
 from nnsweep.mlp.threads import Threads
 
 NUMERICS_VERSION = 4
@@ -47,8 +49,12 @@ class Splits(Protocol):
         """The samples that are only looked at; there may be none."""
 
     @property
-    def n_classes(self) -> int:
-        """How many classes there are."""
+    def task(self) -> Task:
+        """What is learned."""
+
+    @property
+    def n_outputs(self) -> int:
+        """How many classes, labels or targets there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +84,8 @@ class Training:
         How much the samples of each class count, in the order of the classes: the cost becomes the weighted mean, see
         `Stack.train_costs`. ``balanced`` lets all classes of the training part count the same in all, see
         `nnsweep.mlp.class_weights.class_weights`; with None all samples count the same.
+    loss : Loss or None
+        What training lowers; None for the usual loss of the task.
 
     Raises
     ------
@@ -94,6 +102,7 @@ class Training:
     min_delta: Fraction = 0.0
     clip_norm: Positive | None = None
     class_weight: ClassWeight = None
+    loss: Loss | None = None
 
     def __post_init__(self) -> None:
         require(Training, vars(self))
@@ -148,7 +157,9 @@ def train(
     Parameters
     ----------
     splits : Splits
-        Training, validation and test part; of a part that is absent nothing is measured.
+        Training, validation and test part; of a part that is absent nothing is measured. Training samples that weigh
+        nothing are left out. The targets of regression are standardized by the training part, and costs are those of
+        standardized targets.
     network : Network
         Layer sizes and activations, common to all.
     members : sequence of Member
@@ -172,14 +183,15 @@ def train(
     ValueError
         If `patience` is given and there is no validation part; if the snapshots are not one for each member, not of
         one epoch, of the last epoch, or of networks or trainings of another kind; if `class_weight` does not fit the
-        training part's classes; if `n_threads` is below 1.
+        training part's classes, or the loss or the last activation the task; if no training sample weighs anything; if
+        `n_threads` is below 1.
     """
     if training.patience is not None and splits.val is None:
         raise ValueError("`patience` needs a validation part, got none")
     if resumed is not None:
         _require_one_epoch(resumed, len(members), training.epochs)
     learned, val, test = _prepare(splits, np.dtype(training.dtype))
-    stack = _stack(network, members, training, learned=learned, n_classes=splits.n_classes)
+    stack = _stack(splits, network, members, training, learned=learned)
     patience = Patience(len(members), training.patience, training.min_delta)
     for number, one in enumerate(resumed or ()):
         patience.resume(number, one.best_accuracy, one.best_cost, one.best_epoch)
@@ -220,16 +232,25 @@ def _require_one_epoch(resumed: Sequence[Snapshot], n_members: int, n_epochs: in
 
 
 def _stack(
-    network: Network, members: Sequence[Member], training: Training, *, learned: Examples, n_classes: int
+    splits: Splits, network: Network, members: Sequence[Member], training: Training, *, learned: Examples
 ) -> Stack:
+    loss = make_loss(training.loss, splits.task)
+    if splits.task == "regression" and not network.output_activation.is_identity:
+        raise ValueError("a network for regression needs `output_activation` identity: its targets are standardized")
+    weights = None
+    if training.class_weight is not None:
+        if splits.task != "classification":
+            raise ValueError(f"`class_weight` is for classification, and this is {splits.task}: use None")
+        weights = class_weights(training.class_weight, learned.y, splits.n_outputs, learned.weight)
     return Stack(
         network,
         members,
         optimizer=training.optimizer,
-        sizes=(learned.X.shape[1], *network.hidden_layer_sizes, n_classes),
+        sizes=(learned.X.shape[1], *network.hidden_layer_sizes, loss.count_outputs(splits.n_outputs)),
         dtype=np.dtype(training.dtype),
         clip_norm=training.clip_norm,
-        class_weights=class_weights(training.class_weight, learned.y, n_classes),
+        class_weights=weights,
+        loss=loss,
     )
 
 
@@ -263,12 +284,32 @@ def _snapshots(stack: Stack, patience: Patience, endings: dict[int, Ending]) -> 
 
 def _prepare(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples | None]:
     """Return the three parts in the precision of the training, made dense where that is quicker."""
-    X_train = splits.train.X
-    is_full = not isinstance(X_train, np.ndarray) and X_train.nnz > DENSEST * np.prod(X_train.shape)
+    train = leave_out_weightless(splits.train)
+    is_full = not isinstance(train.X, np.ndarray) and train.X.nnz > DENSEST * np.prod(train.X.shape)
+    scaling = fit_target_scaling(train) if splits.task == "regression" else None
 
     def convert(part: Examples) -> Examples:
         X = part.X.toarray() if is_full and not isinstance(part.X, np.ndarray) else part.X
-        return Examples(X.astype(dtype, copy=False), part.y)
+        y = part.y if scaling is None else scaling.standardize(part.y).astype(dtype)
+        # the largest is 1: the mean is the same, equal weights change no bit, and none is lost in the precision
+        weight = None if part.weight is None else part.weight / part.weight.max()
+        return Examples(X.astype(dtype, copy=False), y, weight)
 
     val, test = (None if part is None else convert(part) for part in (splits.val, splits.test))
-    return convert(splits.train), val, test
+    return convert(train), val, test
+
+
+def leave_out_weightless(train: Examples) -> Examples:
+    """Leave out the samples that weigh nothing, so that training is what it would be without them, bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If none weighs anything.
+    """
+    if train.weight is None or train.weight.all():
+        return train
+    rows = np.flatnonzero(train.weight)
+    if not len(rows):
+        raise ValueError("no training sample has a weight above 0")
+    return Examples(train.X[rows], train.y[rows], train.weight[rows])

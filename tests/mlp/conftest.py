@@ -86,7 +86,9 @@ def parts() -> Callable[..., SimpleNamespace]:
             return Examples(csr_array(X) if sparse else X, y)
 
         learned, chosen, unseen = (part(size) for size in n)
-        return SimpleNamespace(train=learned, val=chosen if val else None, test=unseen, n_classes=3)
+        return SimpleNamespace(
+            train=learned, val=chosen if val else None, test=unseen, task="classification", n_outputs=3
+        )
 
     return build
 

@@ -86,7 +86,7 @@ def features(batch):
 def epoch():
     def batches(batch_size: int, seeds=(0, 1), X=NUMBERED):
         randoms = [np.random.default_rng(seed) for seed in seeds]
-        return [(features(batch), y) for batch, y in Minibatches(Examples(X, CLASSES), batch_size).epoch(randoms)]
+        return [(features(one), y) for one, y, _ in Minibatches(Examples(X, CLASSES), batch_size).epoch(randoms)]
 
     return batches
 
@@ -142,13 +142,13 @@ EXAMPLES = Examples(np.arange(2.0 * N_TILED).reshape(N_TILED, 2), np.arange(N_TI
 @pytest.mark.parametrize("bytes_a_sample", [1, 10**4, 10**5, 10**9])
 def test_every_sample_is_in_one_tile_in_order(bytes_a_sample):
     parts = cut_tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)
-    np.testing.assert_array_equal(np.concatenate([X.X for X, _ in parts]), EXAMPLES.X)
-    np.testing.assert_array_equal(np.concatenate([y for _, y in parts]), EXAMPLES.y)
+    np.testing.assert_array_equal(np.concatenate([part.X.X for part in parts]), EXAMPLES.X)
+    np.testing.assert_array_equal(np.concatenate([part.y for part in parts]), EXAMPLES.y)
 
 
 @pytest.mark.parametrize("bytes_a_sample", [10**4, 10**5])
 def test_tile_exceeds_its_memory_only_at_the_shortest_length(bytes_a_sample):
-    lengths = {X.n_samples for X, _ in cut_tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)}
+    lengths = {tile.X.n_samples for tile in cut_tiles(EXAMPLES, bytes_a_sample=bytes_a_sample)}
     assert max(lengths) <= max(SHORTEST, TILE_BYTES // bytes_a_sample)
     assert max(lengths) > 1
 

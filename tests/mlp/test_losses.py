@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logsumexp
 
-from nnsweep.mlp.losses import cross_entropy, first_places, softmax
+from nnsweep.mlp.losses import compute_cross_entropy, first_places, softmax
 
 SIZES = (0, 1e-308, 1, 88, 709, 710, 745, 1e4, 1e300)
 ENDS = sorted({sign * size for size in SIZES for sign in (1, -1)})
@@ -27,7 +27,7 @@ def test_no_logit_is_too_large():
     for label in range(3):
         y = np.full(z.shape[1], label)
         for sample in np.array_split(np.arange(z.shape[1]), 50):
-            cost, delta = cross_entropy(z[:, sample], y[sample])
+            cost, delta = compute_cross_entropy(z[:, sample], y[sample])
             assert np.isfinite(cost).all()
             assert np.isfinite(delta).all()
     probabilities = softmax(z)
@@ -50,7 +50,7 @@ def test_no_logit_is_too_large():
 def test_the_ends_are_exact(z, expected, cost):
     # 0, 1 and 1e-320 (nearly) as probabilities of the label: the cost is finite
     assert softmax(np.array(z)).tolist() == expected
-    assert cross_entropy(np.array([[z]], dtype=float), np.array([0]))[0].tolist() == [[cost]]
+    assert compute_cross_entropy(np.array([[z]], dtype=float), np.array([0]))[0].tolist() == [[cost]]
 
 
 def test_the_largest_doubles_give_probabilities_too():
@@ -59,14 +59,14 @@ def test_the_largest_doubles_give_probabilities_too():
 
 def test_logits_that_are_not_finite_give_a_cost_that_is_not():
     with np.errstate(invalid="ignore"):
-        cost, _ = cross_entropy(np.array([[[np.inf, 0]], [[np.nan, 0]], [[1.0, 0]]]), np.array([0]))
+        cost, _ = compute_cross_entropy(np.array([[[np.inf, 0]], [[np.nan, 0]], [[1.0, 0]]]), np.array([0]))
     assert np.isfinite(cost).tolist() == [[False], [False], [True]]
 
 
 @for_all(logits, labels)
 def test_the_cost_is_logsumexp_less_the_logit_of_the_label(z, y):
     expected = logsumexp(z, axis=2) - z[:, np.arange(3), y]
-    np.testing.assert_allclose(cross_entropy(z, y)[0], expected, rtol=1e-14, atol=1e-12)
+    np.testing.assert_allclose(compute_cross_entropy(z, y)[0], expected, rtol=1e-14, atol=1e-12)
 
 
 @for_all(arrays(float, (5, 4), elements=st.floats(-30, 30)), arrays(np.int64, 5, elements=st.integers(0, 3)))
@@ -75,18 +75,18 @@ def test_notebook_softmax_and_loss_agree_where_nothing_overflows(Z, y):
     probs = exp_scores / np.sum(exp_scores, axis=1, keepdims=True)
     loss = 1.0 / 5 * np.sum(-np.log(probs[range(5), y]))
     np.testing.assert_allclose(softmax(Z), probs, rtol=1e-14)
-    np.testing.assert_allclose(cross_entropy(Z[np.newaxis], y)[0].mean(), loss, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(compute_cross_entropy(Z[np.newaxis], y)[0].mean(), loss, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10, 1000])
 def test_equal_logits_cost_the_logarithm_of_the_class_count(n_classes):
-    cost, _ = cross_entropy(np.zeros((1, 7, n_classes)), np.zeros(7, dtype=int))
+    cost, _ = compute_cross_entropy(np.zeros((1, 7, n_classes)), np.zeros(7, dtype=int))
     np.testing.assert_allclose(cost, np.log(n_classes), rtol=1e-15)
 
 
 @for_all(logits, labels)
 def test_derivatives_sum_to_0_and_probabilities_to_1_per_sample(z, y):
-    _, delta = cross_entropy(z, y)
+    _, delta = compute_cross_entropy(z, y)
     np.testing.assert_array_less(np.abs(delta.sum(axis=2)), 4 * ULP)
     np.testing.assert_array_less(np.abs(softmax(z).sum(axis=2) - 1), 4 * ULP)
 
@@ -95,7 +95,7 @@ def test_derivatives_sum_to_0_and_probabilities_to_1_per_sample(z, y):
 def test_the_derivative_is_the_probability_less_1_at_the_label(z, y):
     expected = softmax(z)
     expected[:, np.arange(3), y] -= 1
-    np.testing.assert_array_equal(cross_entropy(z, y)[1], expected)
+    np.testing.assert_array_equal(compute_cross_entropy(z, y)[1], expected)
 
 
 @for_all(arrays(float, (3, 4), elements=st.floats(-100, 100)), st.floats(-1e8, 1e8))
@@ -111,14 +111,16 @@ def test_with_two_classes_it_is_the_sigmoid_of_the_difference(z):
 @for_all(logits, labels, st.permutations(range(4)))
 def test_renamed_classes_have_the_same_cost(z, y, order):
     renamed = np.argsort(order)[y]
-    np.testing.assert_allclose(cross_entropy(z[..., order], renamed)[0], cross_entropy(z, y)[0], rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(
+        compute_cross_entropy(z[..., order], renamed)[0], compute_cross_entropy(z, y)[0], rtol=1e-13, atol=1e-13
+    )
 
 
 def test_each_network_may_have_labels_of_its_own():
     z, y = np.random.default_rng(0).normal(size=(3, 5, 4)), np.random.default_rng(1).integers(4, size=(3, 5))
-    cost, delta = cross_entropy(z, y)
+    cost, delta = compute_cross_entropy(z, y)
     for network in range(3):
-        alone, its_delta = cross_entropy(z[network : network + 1], y[network])
+        alone, its_delta = compute_cross_entropy(z[network : network + 1], y[network])
         np.testing.assert_array_equal(cost[network], alone[0])
         np.testing.assert_array_equal(delta[network], its_delta[0])
 
@@ -127,14 +129,14 @@ def test_class_major_logits_give_the_same_in_a_given_array():
     z, y = np.random.default_rng(0).normal(size=(3, 5, 4)), np.random.default_rng(1).integers(4, size=(3, 5))
     by_class = np.ascontiguousarray(z.swapaxes(1, 2)).swapaxes(1, 2)
     out = np.empty_like(by_class)
-    costs, delta = cross_entropy(by_class, y, out=out, places=first_places(out))
+    costs, delta = compute_cross_entropy(by_class, y, out=out, places=first_places(out))
     assert delta is out
-    for one, other in zip(cross_entropy(z, y), (costs, delta), strict=True):
+    for one, other in zip(compute_cross_entropy(z, y), (costs, delta), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
 
 
 def test_float32_stays_float32():
     z = np.array([[[1e30, -1e30, 0], [0, 88, 89]]], dtype=np.float32)
-    cost, delta = cross_entropy(z, np.array([1, 0]))
+    cost, delta = compute_cross_entropy(z, np.array([1, 0]))
     assert (cost.dtype, delta.dtype, softmax(z).dtype) == (np.float32,) * 3
     assert np.isfinite(cost).all()

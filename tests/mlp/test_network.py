@@ -12,7 +12,7 @@ from scipy.special import erf
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import prepare_inputs
-from nnsweep.mlp.losses import cross_entropy
+from nnsweep.mlp.losses import compute_cross_entropy
 from nnsweep.mlp.network import (
     BY_FEATURE,
     BY_NETWORK,
@@ -95,7 +95,7 @@ def numeric(member, stack_of, flat, unflat):
             stack = stack_of(case.network, layers, [member(weight_decay=case.weight_decay)] * len(layers[0].W))
             costs = next(stack.train_costs(Examples(case.X, case.y), None))
         else:
-            costs = cross_entropy(kept.a[-1], case.y)[0].mean(axis=1)
+            costs = compute_cross_entropy(kept.a[-1], case.y)[0].mean(axis=1)
         above, below = np.split(costs, 2)
         return (above - below) / (2 * H), ~near_kink(case, kept)
 
@@ -136,7 +136,7 @@ def looked_at(case: Case) -> tuple[Any, Layers, Buffers]:
     """Mean cost, its gradient and the forward pass, without weight decay."""
     X = prepare_inputs(case.X)
     kept = forward(case.network, case.layers, X, case.masks)
-    costs, kept.deltas[-1][...] = cross_entropy(kept.a[-1], case.y)
+    costs, kept.deltas[-1][...] = compute_cross_entropy(kept.a[-1], case.y)
     kept.deltas[-1][...] /= X.n_samples
     return costs.mean(axis=1), backward(case.network, case.layers, X, kept, masks=case.masks), kept
 

@@ -58,7 +58,7 @@ def test_the_passes_do_the_operations_that_are_counted(network, counted, hidden)
 @pytest.mark.parametrize("batch_size", [None, 60, 17])
 def test_an_epoch_takes_the_same_in_batches_of_any_size(network, member, counted, batch_size):
     part = Examples(DENSE, np.arange(60) % 4)
-    parts = type("Parts", (), {"train": part, "val": None, "test": part, "n_classes": 4})()
+    parts = type("Parts", (), {"train": part, "val": None, "test": part, "task": "classification", "n_outputs": 4})()
     how = Training(optimizer=OPTIMIZERS["gradient_descent"], epochs=2, batch_size=batch_size, evaluate_every=2)
     spent = []
     for epoch in train(parts, network((7, 5)), [member()], how):
@@ -91,7 +91,9 @@ def data(n_train: int = 500, n_features: int = 20, n_classes: int = 5, share: fl
         X = random.normal(size=(n_samples, n_features)) * (random.random((n_samples, n_features)) < share)
         return Examples(csr_array(X) if share < 1 else X, np.arange(n_samples) % n_classes)
 
-    return SimpleNamespace(train=part(n_train), val=part(100), test=part(100), n_classes=n_classes)
+    return SimpleNamespace(
+        train=part(n_train), val=part(100), test=part(100), task="classification", n_outputs=n_classes
+    )
 
 
 def how(epochs: int = 10, optimizer: str = "gradient_descent", **others) -> Training:

@@ -17,6 +17,7 @@ from nnsweep.mlp import threads as threads_module
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import cut_tiles, prepare_inputs
 from nnsweep.mlp.history import add, collect
+from nnsweep.mlp.losses import compute_cross_entropy
 from nnsweep.mlp.network import Layer, backward, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import reduce_on_plateau
@@ -212,7 +213,7 @@ def test_networks_leave_at_the_same_epoch_in_threads(uneven, parts, network, dif
 def test_large_products_are_the_same_in_threads(dtype, network, member):
     # of the sizes of real work, in tiles as they are
     draw = np.random.default_rng(0)
-    data = SimpleNamespace(train=None, val=None, test=None, n_classes=10)
+    data = SimpleNamespace(train=None, val=None, test=None, task="classification", n_outputs=10)
     data.train, data.val = (Examples(draw.normal(size=(n, 64)), draw.integers(10, size=n)) for n in (1500, 700))
     members = [member(seed=seed, hyperparameters={"momentum": 0.9}) for seed in range(2)]
     what, how = (data, network((150, 120), "relu"), members), {"optimizer": "momentum", "dtype": dtype, "epochs": 3}
@@ -270,9 +271,9 @@ def test_the_gradient_is_the_sum_over_the_tiles_in_order(uneven, parts, network,
     with Threads(3) as threads:
         next(stack.train_costs(examples, None, threads=threads))
     sums = None
-    for X, y in cut_tiles(examples, bytes_a_sample=1):
+    for X, y, _ in cut_tiles(examples, bytes_a_sample=1):
         buffers = forward(net, stack.layers, prepare_inputs(X.X), into=stack.buffers(X.n_samples))
-        stack_module.cross_entropy(buffers.a[-1], y, out=buffers.deltas[-1])
+        compute_cross_entropy(buffers.a[-1], y, out=buffers.deltas[-1])
         buffers.deltas[-1][...] *= 1 / examples.n_samples
         tile = [Layer(*map(np.copy, layer)) for layer in backward(net, stack.layers, X, buffers)]
         sums = tile if sums is None else [Layer(W + V, b + c) for (W, b), (V, c) in zip(sums, tile, strict=True)]

@@ -55,7 +55,7 @@ def test_epoch_0_is_the_untrained_network(network, parts, member, given):
 def test_a_known_training_comes_to_the_known_cost(network, member):
     rows, columns = np.indices((96, 4))
     part = Examples((rows * (3 * columns + 5) % 17) / 16 - 0.5, np.arange(96) * 7 % 17 % 3)
-    data = SimpleNamespace(train=part, val=None, test=part, n_classes=3)
+    data = SimpleNamespace(train=part, val=None, test=part, task="classification", n_outputs=3)
     how = Training(optimizer=OPTIMIZERS["momentum"], epochs=20, batch_size=32, dtype="float64")
     *_, last = train(data, network((8,), "relu"), [member(hyperparameters={"momentum": 0.9})], how)
     assert last.train_cost[0] == pytest.approx(float.fromhex("0x1.8e97e7b68c569p-4"), rel=1e-9)  # sums differ by CPU
@@ -175,7 +175,7 @@ from nnsweep.mlp.schedules import constant
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 part = Examples(np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 3)
-data = SimpleNamespace(train=part, val=None, test=part, n_classes=3)
+data = SimpleNamespace(train=part, val=None, test=part, task="classification", n_outputs=3)
 net = Network(hidden_layer_sizes=(7,), activation=tanh(), output_activation=identity(), dropout=0.2)
 one = Member(seed=1, initializer=he_normal, schedule=constant(learning_rate=0.1), learning_rate=0.1, hyperparameters={})
 with threadpool_limits(1):
@@ -247,7 +247,7 @@ def test_twenty_random_points_are_learned_by_heart(activation, network, member, 
     random = np.random.default_rng(0)
     n_features = 30 if activation == "identity" else 2  # a linear network needs as many dimensions as points
     part = Examples(random.normal(size=(20, n_features)), random.integers(3, size=20))
-    data = SimpleNamespace(train=part, val=None, test=part, n_classes=3)
+    data = SimpleNamespace(train=part, val=None, test=part, task="classification", n_outputs=3)
     one = member(learning_rate=0.01, hyperparameters=hyperparameters["adam"])
     trained = run(data, network((40, 40), activation), [one], optimizer="adam", epochs=1500, evaluate_every=50)[0]
     assert trained.best_accuracy == 1
@@ -326,7 +326,7 @@ def test_tiny_or_constant_training_parts_can_be_trained_on(network, member, run)
         (np.ones((5, 4)), [0, 1, 2, 0, 1]),
     ]:
         part = Examples(X, np.array(y))
-        data = SimpleNamespace(train=part, val=None, test=part, n_classes=3)
+        data = SimpleNamespace(train=part, val=None, test=part, task="classification", n_outputs=3)
         for batch_size in (None, 1, 2, 100):
             trained = run(data, network(), [member()], batch_size=batch_size, epochs=3)[0]
             assert trained.ending == "finished"
