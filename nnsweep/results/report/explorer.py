@@ -42,7 +42,7 @@ MOST_BYTES = 280_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class ExploredMetric:
     """What came out of each configuration by one metric, the best configuration first.
 
     Attributes
@@ -108,7 +108,7 @@ class Explorer:
         How many runs each has, and how many of them failed.
     settings : mapping
         ``{setting: its value in each, as it is read}``, to filter by.
-    measures : tuple of Measure
+    measures : tuple of ExploredMetric
         The metrics to choose from, first the one that the report is about.
     curve_names : mapping
         ``{curve: its name for a reader}``.
@@ -120,7 +120,7 @@ class Explorer:
     labels: tuple[str, ...]
     repeats: tuple[str, ...]
     settings: Mapping[str, tuple[str, ...]]
-    measures: tuple[Measure, ...]
+    measures: tuple[ExploredMetric, ...]
     curve_names: Mapping[str, str]
     curves: tuple[ConfigurationCurves | None, ...] = ()
 
@@ -198,7 +198,7 @@ def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:
     return drawn
 
 
-def _measure(study: Study, metric: str) -> Measure | None:
+def _measure(study: Study, metric: str) -> ExploredMetric | None:
     """Estimate the configurations by a metric; None where it has no values or more than one for a repeat."""
     if metric not in study.runs.columns or not any(value is not None for value in take_metric(study.runs, metric)):
         return None
@@ -218,7 +218,7 @@ def _measure(study: Study, metric: str) -> Measure | None:
         write = whole
     elif metric.endswith("_accuracy"):
         write = study.write_accuracy
-    return Measure(
+    return ExploredMetric(
         key=metric,
         name=metric_text(metric),
         numbers=tuple(float(f"{one.mean:.6g}") if math.isfinite(one.mean) else None for one in means),
