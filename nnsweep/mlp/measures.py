@@ -1,0 +1,76 @@
+"""The measures of all tasks by name, which of them are the defaults, and which measure a metric of a run is of.
+
+A metric is a name in a run's record that says what was measured, where and when: ``test_log_loss``, ``best_val_rmse``.
+Whether higher values of it are better is known from its measure.
+"""
+
+import math
+import re
+
+from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.classification_measures import CLASSIFICATION_MEASURES
+from nnsweep.mlp.predictions import Measure, Measures, Predictions
+
+MEASURES = Measures(CLASSIFICATION_MEASURES)
+DEFAULT_MEASURES = {
+    "classification": ("accuracy",),
+    "multilabel": ("accuracy", "f1_macro"),
+    "regression": ("rmse", "mae", "r2"),
+}
+"""What is measured if nothing is said."""
+SELECTED = {"classification": "accuracy", "multilabel": "accuracy", "regression": "rmse"}
+"""What the best epoch is chosen by if nothing is said."""
+
+_METRIC = re.compile(r"(?:(?:best|final|max|min)_)?(?:train|val|test)_(?:weighted_)?(\w+)")
+
+
+def _mean_cost(predictions: Predictions) -> FloatArray:
+    if predictions.costs is None:
+        raise ValueError("the cost is measured of predictions with `costs`, got None")
+    return predictions.mean(predictions.costs)
+
+
+COST = Measure(
+    name="cost",
+    tasks=("classification", "multilabel", "regression"),
+    greater_is_better=False,
+    bounds=(0.0, math.inf),
+    evaluate=_mean_cost,
+)
+"""What the training minimises, as a measure; it is measured of every part, so nobody needs to ask for it."""
+
+
+def find_measure(metric: str) -> Measure | None:
+    """Find what a metric of a run measures.
+
+    Parameters
+    ----------
+    metric : str
+        The name of a metric or of a curve.
+
+    Returns
+    -------
+    Measure or None
+        `COST` for a cost; None if it is not the value of a measure.
+
+    Examples
+    --------
+    >>> [find_measure(metric).name for metric in ("test_log_loss", "best_val_weighted_accuracy", "final_train_cost")]
+    ['log_loss', 'accuracy', 'cost']
+    >>> find_measure("duration_seconds") is None
+    True
+    """
+    match = _METRIC.fullmatch(metric)
+    return (MEASURES | {"cost": COST}).get(match[1]) if match else None
+
+
+def is_greater_better(metric: str) -> bool:
+    """Tell whether higher values of a metric are better; of one that is no measure's, they are taken to be.
+
+    Examples
+    --------
+    >>> is_greater_better("test_accuracy"), is_greater_better("final_train_cost")
+    (True, False)
+    """
+    measure = find_measure(metric)
+    return measure is None or measure.greater_is_better
