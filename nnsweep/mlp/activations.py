@@ -159,6 +159,25 @@ def elu(*, alpha: NonNegative = 1.0) -> Activation:
 
 
 @ACTIVATIONS.register
+def selu() -> Activation:
+    """Scaled exponential linear unit, ``1.0507 * elu(z, alpha=1.6733)``, which keeps signals at mean 0 and variance 1.
+
+    Source: Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017, equation 2; the two
+    constants are those of its appendix.
+
+    Examples
+    --------
+    >>> selu().value(np.array([-1.0, 2.0])).round(4)
+    array([-1.1113,  2.1014])
+    """
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return Activation(
+        _value(lambda z: np.where(z > 0, scale * z, scale * alpha * np.expm1(np.minimum(z, 0)))),
+        _slope(lambda z, a: np.where(z > 0, np.full_like(z, scale), scale * alpha * np.exp(np.minimum(z, 0)))),
+    )
+
+
+@ACTIVATIONS.register
 def softplus() -> Activation:
     """Smooth rectifier, ``log(1 + exp(z))``; its slope is the logistic sigmoid.
 
@@ -220,3 +239,30 @@ def swish() -> Activation:
     from scipy.special import expit
 
     return Activation(_value(lambda z: z * expit(z)), _slope(lambda z, a: expit(z) * (1 + z * expit(-z))))
+
+
+@ACTIVATIONS.register
+def mish() -> Activation:
+    """Mish, ``z * tanh(log(1 + exp(z)))``.
+
+    With ``n = exp(-|z|)``, the hyperbolic tangent is ``(1 + 2 n) / (1 + 2 n + 2 n**2)`` above 0 and
+    ``(2 n + n**2) / (2 + 2 n + n**2)`` at and below it, which neither overflows nor loses digits.
+
+    Source: Misra, Mish: a self regularized non-monotonic activation function, 2020.
+
+    Examples
+    --------
+    >>> mish().value(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.3034,  0.    ,  0.8651])
+    """
+    from scipy.special import expit
+
+    def gate(z: FloatArray) -> FloatArray:
+        n = np.exp(-np.abs(z))
+        return np.where(z > 0, (1 + 2 * n) / (1 + 2 * n + 2 * n * n), n * (2 + n) / (2 + n * (2 + n)))
+
+    def slope(z: FloatArray, a: FloatArray) -> FloatArray:
+        tanh = gate(z)
+        return np.asarray(tanh + z * expit(z) * (1 - tanh) * (1 + tanh))
+
+    return Activation(_value(lambda z: z * gate(z)), _slope(slope))

@@ -13,6 +13,11 @@ def distribution(z):
     return mpmath.mpf(z > 0) if abs(z) > 1000 else mpmath.ncdf(z)
 
 
+def gate(z):
+    return mpmath.tanh(z + mpmath.log1p(mpmath.exp(-z)) if z > 0 else mpmath.log1p(mpmath.exp(z)))
+
+
+ALPHA, SCALE = mpmath.mpf("1.6732632423543772848170429916717"), mpmath.mpf("1.0507009873554804934193349852946")
 EXACT = {  # value and derivative, with mpmath
     "identity": (lambda z: z, lambda z: 1),
     "tanh": (mpmath.tanh, lambda z: mpmath.sech(z) ** 2),
@@ -20,11 +25,14 @@ EXACT = {  # value and derivative, with mpmath
     "relu": (lambda z: max(z, 0), lambda z: int(z > 0)),
     "leaky_relu": (lambda z: z if z > 0 else 0.01 * z, lambda z: 1 if z > 0 else 0.01),
     "elu": (lambda z: z if z > 0 else mpmath.expm1(z), lambda z: 1 if z > 0 else mpmath.exp(z)),
+    "selu": (lambda z: SCALE * (z if z > 0 else ALPHA * mpmath.expm1(z)),
+             lambda z: SCALE * (1 if z > 0 else ALPHA * mpmath.exp(z))),
     "softplus": (lambda z: z + mpmath.log1p(mpmath.exp(-z)) if z > 0 else mpmath.log1p(mpmath.exp(z)),
                  lambda z: 1 / (1 + mpmath.exp(-z))),
     "gelu": (lambda z: z * distribution(z), lambda z: distribution(z) + z * mpmath.npdf(z)),
     "swish": (lambda z: z / (1 + mpmath.exp(-z)),
               lambda z: (1 + z / (1 + mpmath.exp(z))) / (1 + mpmath.exp(-z))),
+    "mish": (lambda z: z * gate(z), lambda z: gate(z) + z * (1 - gate(z) ** 2) / (1 + mpmath.exp(-z))),
 }  # fmt: skip
 
 
@@ -73,8 +81,9 @@ def test_value_and_slope_keep_precision_and_shape(activation):
 
 @pytest.mark.parametrize(
     ("name", "slope"),
-    [("identity", 1), ("tanh", 1), ("sigmoid", 0.25), ("relu", 0), ("leaky_relu", 0.01), ("elu", 1), ("softplus", 0.5),
-     ("gelu", 0.5), ("swish", 0.5)],
+    [("identity", 1), ("tanh", 1), ("sigmoid", 0.25), ("relu", 0), ("leaky_relu", 0.01), ("elu", 1),
+     ("selu", 1.0507009873554805 * 1.6732632423543772), ("softplus", 0.5),
+     ("gelu", 0.5), ("swish", 0.5), ("mish", 0.6)],
 )  # fmt: skip
 def test_the_slope_at_exactly_0_is_as_declared(name, slope):
     zeros = np.array([0.0, -0.0])
@@ -82,8 +91,8 @@ def test_the_slope_at_exactly_0_is_as_declared(name, slope):
     assert activation.slope(zeros, activation.value(zeros)).tolist() == [slope, slope]
 
 
-@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in ("gelu", "swish")])
-def test_all_but_gelu_and_swish_never_fall(name):
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in ("gelu", "swish", "mish")])
+def test_all_but_gelu_swish_and_mish_never_fall(name):
     assert (np.diff(ACTIVATIONS[name]().value(np.sort(POINTS))) >= 0).all()
 
 
@@ -93,7 +102,7 @@ def test_odd_functions_are_odd(name):
     np.testing.assert_array_equal(value(-POINTS), -value(POINTS))
 
 
-@pytest.mark.parametrize("name", ["relu", "softplus", "gelu", "swish"])
+@pytest.mark.parametrize("name", ["relu", "softplus", "gelu", "swish", "mish"])
 def test_rectifiers_end_at_0_and_at_z(name):
     assert ACTIVATIONS[name]().value(EXTREMES[-4:]).tolist() == [1e4, 0, 1e300, 0]
 

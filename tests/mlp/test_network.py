@@ -173,11 +173,13 @@ COMPLEX_ACTIVATIONS = {
     "relu": lambda z: np.where(z.real > 0, z, 0),
     "leaky_relu": lambda z: np.where(z.real > 0, z, 0.01 * z),
     "elu": lambda z: np.where(z.real > 0, z, np.expm1(z)),
+    "selu": lambda z: 1.0507009873554805 * np.where(z.real > 0, z, 1.6732632423543772 * np.expm1(z)),
     "softplus": lambda z: np.log(1 + np.exp(z)),
     "gelu": lambda z: (
         z * (1 + erf(z.real / np.sqrt(2)) + 1j * z.imag * np.sqrt(2 / np.pi) * np.exp(-(z.real**2) / 2)) / 2
     ),
     "swish": lambda z: z / (1 + np.exp(-z)),
+    "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
 }
 
 
