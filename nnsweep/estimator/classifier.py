@@ -21,7 +21,6 @@ from nnsweep.estimator.fitting import (
     Parts,
     begin_fit,
     check_features,
-    compute_logits,
     divide_samples,
     encode_examples,
     explain_failure,
@@ -42,6 +41,7 @@ from nnsweep.estimator.options import (
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.curves import Row
+from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.snapshot import Snapshot
@@ -436,7 +436,7 @@ class NNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _logits(self, X: Any) -> FloatArray:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return compute_logits(self._recipe.network(), self._layers(), check_features(X))
+        return compute_outputs(self._recipe.network(), self._layers(), check_features(X))
 
 
 def _diverged(network: Trained, fit: Fit) -> str:

@@ -20,11 +20,12 @@ from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
 from nnsweep.jobs.job import Recipe
-from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Task
-from nnsweep.mlp.batches import LARGE_SCALE, feature_scale, prepare_inputs
+from nnsweep.mlp.arrays import Examples, Features, IntArray, Task
+from nnsweep.mlp.batches import LARGE_SCALE, feature_scale
 from nnsweep.mlp.class_weights import class_weights
+from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, add, collect
-from nnsweep.mlp.network import Layer, Layers, Network, forward
+from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Learner, Member
@@ -101,8 +102,6 @@ def _draw_validation(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp
 
 _ROUNDING = 1e-9  # of sums of class weights
 _OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"
-LOGIT_BYTES = 2**24
-"""What the values of all layers may take at once when logits are computed."""
 
 
 class Parts(NamedTuple):
@@ -259,30 +258,6 @@ def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
     )
 
 
-def compute_logits(network: Network, layers: Layers, X: Features) -> FloatArray:
-    """Pass features through a trained network, a few rows at a time.
-
-    Parameters
-    ----------
-    network, layers : Network, list of Layer
-        The network, with K = 1.
-    X : ndarray or csr_array of shape (n_samples, n_features)
-        Features.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_samples, n_classes)
-        In float64 whatever the precision of the training: a sample's logits then do not depend on its neighbours, but
-        for the last bits of that.
-    """
-    doubled = [Layer(W.astype(np.float64), b.astype(np.float64)) for W, b in layers]
-    widths = sum(W.shape[2] for W, _ in layers)
-    step = max(1, LOGIT_BYTES // (8 * (widths + (0 if isinstance(X, csr_array) else X.shape[1]))))
-    blocks = [X[start : start + step].astype(np.float64, copy=False) for start in range(0, X.shape[0], step)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.concatenate([forward(network, doubled, prepare_inputs(block)).a[-1][0] for block in blocks])
-
-
 def explain_failure(fit: Fit, layers: Layers) -> str:
     """Say that a trained network is no better on its training part than who always says the commonest class.
 
@@ -303,7 +278,7 @@ def explain_failure(fit: Fit, layers: Layers) -> str:
     counts = np.bincount(train.y, minlength=n_classes) * (1.0 if weights is None else weights)
     if np.count_nonzero(counts) < 2:
         return ""
-    right = train.y[compute_logits(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
+    right = train.y[compute_outputs(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
     reached = (np.bincount(right, minlength=n_classes) * (1.0 if weights is None else weights)).sum() / counts.sum()
     share = counts.max() / counts.sum()
     if reached > share + _ROUNDING:

@@ -33,6 +33,7 @@ from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.groups import list_names, read_defaults
 from nnsweep.jobs.hydra_job import VERSION_BASE
+from nnsweep.mlp import evaluation
 from nnsweep.mlp.arrays import Examples
 
 CONFIGURATIONS = [
@@ -468,7 +469,7 @@ def test_probabilities_and_their_logarithms_and_labels_agree(digits):
 def test_prediction_does_not_depend_on_how_rows_are_split(digits, monkeypatch):
     ours, X = NNClassifier(max_iter=2).fit(*digits), digits[0]
     whole = ours.predict_proba(X)
-    monkeypatch.setattr(fitting, "LOGIT_BYTES", 8 * 106 * 7)
+    monkeypatch.setattr(evaluation, "OUTPUT_BYTES", 8 * 106 * 7)
     np.testing.assert_allclose(ours.predict_proba(X), whole, rtol=1e-12)
 
 
