@@ -281,14 +281,19 @@ def _add_indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[s
 
 
 def _add_network(graph: Graph, signal: str, model: Model) -> list[Any]:
-    """Add the layers and what comes out of them; return the outputs."""
+    """Add the layers of each member and what comes out of them all; return the outputs."""
     from onnx import numpy_helper
 
-    for number, (W, b) in enumerate(model.layers):
-        is_last = number == len(model.layers) - 1
-        z = graph.add("Add", graph.add("MatMul", signal, graph.constant(W)), graph.constant(b))
-        signal = add_activation(graph, z, model.about["output_activation" if is_last else "activation"])
-    shares = graph.add("Softmax", graph.cast(signal, np.float64), axis=1, output="probabilities")
+    parts = []
+    for member in model.members:
+        a = signal
+        for number, (W, b) in enumerate(member.layers):
+            is_last = number == len(member.layers) - 1
+            z = graph.add("Add", graph.add("MatMul", a, graph.constant(W)), graph.constant(b))
+            a = add_activation(graph, z, member.about["output_activation" if is_last else "activation"])
+        softmax = graph.add("Softmax", graph.cast(a, np.float64), axis=1)
+        parts.append(graph.add("Mul", softmax, graph.constant(member.share, np.float64)))
+    shares = graph.add("Sum", *parts, output="probabilities")
     names = numpy_helper.from_array(np.array(model.classes, dtype=object), "classes")
     graph.constants.append(names)
     label = graph.add("Gather", "classes", graph.add("ArgMax", shares, axis=1, keepdims=0), output="label")

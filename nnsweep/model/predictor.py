@@ -18,25 +18,45 @@ from nnsweep.mlp.activations import ACTIVATIONS
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
-"""The version of the file's layout; a reader refuses a later one."""
+FORMAT = 2
+"""The version of the file's layout; a reader refuses a later one. A lone network is written in layout 1."""
 ABOUT = "about"
 """The array that holds the JSON."""
 PREPARATION = "preparation_"
 """What the names of the preparation's arrays begin with."""
 
 
+class Member(NamedTuple):
+    """One of the networks of a model.
+
+    Attributes
+    ----------
+    about : mapping
+        Its ``activation`` and ``output_activation``.
+    layers : list of (W, b)
+        Its part of the model's layers.
+    share : float
+        How much it counts in the mean of all members; the shares sum to 1.
+    """
+
+    about: Mapping[str, Any]
+    layers: list[tuple[NDArray[Any], NDArray[Any]]]
+    share: float
+
+
 class Model(NamedTuple):
-    """A trained network and all that it needs to be used.
+    """A trained network, or an ensemble of some, and all that it needs to be used.
 
     Attributes
     ----------
     about : dict
         What JSON can say of it: ``format``, ``classes`` (their names, in the order of the probabilities),
         ``activation`` and ``output_activation`` (each a ``name`` and its settings), ``preparation`` (its values),
-        ``example`` (some rows as they are before the preparation) and ``run`` (where it comes from).
+        ``example`` (some rows as they are before the preparation) and ``run`` (where it comes from). An ensemble has
+        ``members``, each with its activations, ``n_layers``, ``weight`` (a whole number) and ``run``.
     layers : list of (W, b)
-        Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), in the precision that they were trained in.
+        Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), in the precision that they were trained in;
+        those of an ensemble's members one after the other.
     preparation : dict of str to ndarray
         The preparation's arrays.
     """
@@ -55,10 +75,23 @@ class Model(NamedTuple):
         """The ``name`` and ``kind`` (number, category or text) of each column that it wants."""
         return list(self.about["preparation"]["columns"])
 
+    @property
+    def members(self) -> list[Member]:
+        """The networks whose mean the model gives; a lone network is the only one."""
+        if "members" not in self.about:
+            return [Member(self.about, self.layers, 1.0)]
+        members, first = [], 0
+        total = sum(one["weight"] for one in self.about["members"])
+        for one in self.about["members"]:
+            members.append(Member(one, self.layers[first : first + one["n_layers"]], one["weight"] / total))
+            first += one["n_layers"]
+        return members
+
 
 def write(model: Model, file: BinaryIO) -> None:
-    """Write a model file."""
-    arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(model.about))}
+    """Write a model file, in the earliest layout that has a place for the model."""
+    about = model.about | {"format": 2 if "members" in model.about else 1}
+    arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(about))}
     arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
     for number, (W, b) in enumerate(model.layers):
         arrays |= {f"W{number}": W, f"b{number}": b}
@@ -102,18 +135,26 @@ def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_samples, n_classes)
-        Class probabilities, ``exp(z) / sum(exp(z))`` of the logits ``z``. The network works in its own precision, the
-        probabilities are float64, so that the rows sum to 1 in either.
+        Class probabilities, ``exp(z) / sum(exp(z))`` of the logits ``z``, and of an ensemble their weighted mean. A
+        network works in its own precision, the probabilities are float64, so that the rows sum to 1 in either.
     """
-    hidden, output = (_activation(model.about[name]) for name in ("activation", "output_activation"))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        a = X.astype(model.layers[0][0].dtype, copy=False)
-        for number, (W, b) in enumerate(model.layers):
-            a = (hidden if number < len(model.layers) - 1 else output)(a @ W + b)
-        logits = a.astype(np.float64)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+        shares = [member.share * _softmax(_logits(member, X)) for member in model.members]
+    mean: NDArray[np.float64] = np.sum(shares, axis=0)
+    return mean
+
+
+def _logits(member: Member, X: Any) -> NDArray[np.float64]:
+    hidden, output = (_activation(member.about[name]) for name in ("activation", "output_activation"))
+    a = X.astype(member.layers[0][0].dtype, copy=False)
+    for number, (W, b) in enumerate(member.layers):
+        a = (hidden if number < len(member.layers) - 1 else output)(a @ W + b)
+    return np.asarray(a, dtype=np.float64)
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def predictions(model: Model, frame: "pd.DataFrame", features: Callable[..., Any]) -> "pd.DataFrame":

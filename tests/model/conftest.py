@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from nnsweep.data.preparation import Preparation, fit_preparation
-from nnsweep.model.predictor import FORMAT, Model
+from nnsweep.model.ensemble import combine_models
+from nnsweep.model.predictor import Model
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
 KINDS = {"age": "number", "fur": "category", "weight": "number", "colour": "category"}
@@ -49,19 +50,20 @@ def network() -> Callable[..., Model]:
         dtype: str = "float64",
         *,
         output_activation: str = "identity",
+        seed: int = 1,
     ) -> Model:
         names = [column.name for column in preparation.columns]
         frame = pd.DataFrame({name: ["a"] for name in names})
         kinds = {column.name: column.kind for column in preparation.columns}
         frame = frame.assign(**{name: [1.0] for name in names if kinds[name] == "number"})
-        random = np.random.default_rng(1)
+        random = np.random.default_rng(seed)
         sizes = (preparation.transform(frame).shape[1], 7, 5, 3)
         layers = [
             (random.normal(0, 1, pair).astype(dtype), random.normal(0, 1, pair[1]).astype(dtype))
             for pair in pairwise(sizes)
         ]
         about = {
-            "format": FORMAT,
+            "format": 1,
             "classes": ["10", "no\u00ebl", "=1+1"],
             "activation": {"name": activation, **SETTINGS.get(activation, {})},
             "output_activation": {"name": output_activation},
@@ -72,3 +74,10 @@ def network() -> Callable[..., Model]:
         return Model(about, layers, dict(preparation.arrays))
 
     return drawn
+
+
+@pytest.fixture
+def ensemble(network: Callable[..., Model], preparation: Preparation) -> Model:
+    """Give an ensemble of two networks with other weights and activations, of which the first counts twice."""
+    drawn = [network(preparation, name, seed=seed) for seed, name in enumerate(("tanh", "elu"))]
+    return combine_models(drawn, [2, 1], {"run_id": "r2", "name": "ensemble"})

@@ -44,6 +44,13 @@ def test_onnxruntime_gives_the_same_probabilities(name, dtype, network, preparat
     assert told["label"].tolist() == ours["label"].tolist()
 
 
+def test_onnxruntime_averages_the_members_of_an_ensemble(ensemble, cats):
+    _, told = run(ensemble, columns(cats))
+    ours = predictions(ensemble, cats, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=TOLERANCE["float64"])
+    assert told["label"].tolist() == ours["label"].tolist()
+
+
 def test_a_function_without_an_operator_is_told():
     z = Traced(Graph(np.dtype("float64")), "z")
     with pytest.raises(TypeError, match=r"^arctan: has no operator in ONNX; write the formula with add, subtract,"):

@@ -122,6 +122,22 @@ def test_a_file_gives_back_what_was_written(dtype, network, preparation, cats, t
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
+def test_an_ensemble_is_the_weighted_mean_of_its_members(ensemble, network, preparation, cats):
+    X = preparation.transform(cats)
+    one, other = (probabilities(network(preparation, name, seed=seed), X) for seed, name in enumerate(("tanh", "elu")))
+    np.testing.assert_allclose(probabilities(ensemble, X), (2 * one + other) / 3, rtol=1e-15)
+
+
+def test_an_ensemble_goes_through_the_file_in_a_later_layout(ensemble, network, preparation, cats, tmp_path):
+    for model, layout in ((network(preparation), 1), (ensemble, 2)):
+        with open(tmp_path / "model.npz", "wb") as file:
+            write(model, file)
+        kept = read(tmp_path / "model.npz")
+        assert kept.about == model.about | {"format": layout}
+        one, other = (predictions(each, cats, prepared.features) for each in (kept, model))
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
 def test_texts_go_through_the_file_too(network, texts, tmp_path):
     _, preparation = fit_preparation(texts, {"text": "text"})
     model = network(preparation)

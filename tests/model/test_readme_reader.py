@@ -32,7 +32,7 @@ def written(model, path):
 
 
 def test_it_is_short_and_knows_numpy_alone():
-    assert len(TEXT.splitlines()) <= 21 + len(ACTIVATIONS)
+    assert len(TEXT.splitlines()) <= 26 + len(ACTIVATIONS)
     assert [line for line in TEXT.splitlines() if "import" in line] == ["import json, math, numpy as np"]
 
 
@@ -53,3 +53,8 @@ def test_it_reads_purely_numeric_and_purely_categorical_tables(kinds, probabilit
     told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]
     np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)
+
+
+def test_it_averages_the_members_of_an_ensemble(probabilities, ensemble, cats, tmp_path):
+    told = probabilities(written(ensemble, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+    np.testing.assert_allclose(told, predictions(ensemble, cats, prepared.features).iloc[:, 1:], rtol=0, atol=1e-13)
