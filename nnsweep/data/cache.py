@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from nnsweep import __version__
-from nnsweep.data.dataset import Dataset, Example, Leak
+from nnsweep.data.dataset import Dataset, Example
+from nnsweep.data.leaks import Leak
 from nnsweep.data.preparation import Preparation
 from nnsweep.errors import ConfigError
 from nnsweep.files import expand_home, place_of, remove_leftovers, temporary_folder
@@ -38,11 +39,15 @@ def write_mapped(dataset: Dataset, folder: Path) -> None:
         X = examples.X
         fields = {"X": X} if isinstance(X, np.ndarray) else {name: getattr(X, name) for name in _SPARSE}
         arrays |= {f"{part}.{name}": array for name, array in fields.items()} | {f"{part}.y": examples.y}
+        arrays |= {} if examples.weight is None else {f"{part}.weight": examples.weight}
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     about = {
         "name": dataset.name,
+        "task": dataset.task,
         "class_names": dataset.class_names,
+        "label_names": dataset.label_names,
+        "target_names": dataset.target_names,
         "source": dataset.source,
         "digest": dataset.digest,
         "test_digest": dataset.test_digest,
@@ -78,7 +83,8 @@ def read_mapped(folder: Path, *, name: str | None = None, source: str | None = N
             from scipy.sparse import csr_array  # not above: dense features need none of it
 
             X = csr_array(tuple(map_array(f"{part}.{name}") for name in _SPARSE), shape=(n_samples, n_features))
-        parts[part] = Examples(X, map_array(f"{part}.y"))
+        weight = map_array(f"{part}.weight") if (folder / f"{part}.weight.npy").exists() else None
+        parts[part] = Examples(X, map_array(f"{part}.y"), weight)
     preparation = about["preparation"]
     if preparation is not None:
         arrays = {name: map_array(f"preparation.{name}") for name in preparation["arrays"]}
@@ -95,12 +101,15 @@ def read_mapped(folder: Path, *, name: str | None = None, source: str | None = N
         notes=tuple(about["notes"]),
         leaks={part: Leak(*counts) for part, counts in about["leaks"].items()},
         folder=folder,
+        task=about["task"],
+        label_names=tuple(about["label_names"]),
+        target_names=tuple(about["target_names"]),
     )
     vars(dataset).update({name: about[name] for name in ("digest", "test_digest")})  # to compute them takes all arrays
     return dataset
 
 
-FORMAT = 4
+FORMAT = 5
 """Of the entries, and of the way they are prepared: an entry of another one is not looked at."""
 SUMS = "sha256.json"
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")

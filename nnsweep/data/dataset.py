@@ -1,12 +1,12 @@
-"""A data set: its parts in one common form, the hashes that identify them, and how many rows leak from part to part.
+"""A data set: its parts in one common form, and the hashes that identify them.
 
-Features are float32 or float64, C-contiguous or CSR with sorted 32-bit indices; labels are int64 class numbers. None
-of the arrays can be written to, so that a job cannot spoil the data of the next.
+Features are float32 or float64, C-contiguous or CSR with sorted 32-bit indices; class numbers and labels are int64,
+targets of regression float64. None of the arrays can be written to, so that a job cannot spoil the data of the next.
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_default
 from functools import cached_property
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nnsweep.data.leaks import Leak
 from nnsweep.data.preparation import Preparation
-from nnsweep.data.split import PART_NAMES, Rows
 from nnsweep.errors import DataError
-from nnsweep.mlp.arrays import Examples, Features, IntArray, Task
+from nnsweep.mlp.arrays import Examples, Features, Task
 from nnsweep.mlp.batches import feature_scale
 from nnsweep.mlp.choices import Choices
 
@@ -27,89 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Leak(NamedTuple):
-    """How many rows of a part are in the training part, too.
-
-    Attributes
-    ----------
-    n_same : int
-        With the same label.
-    n_contrary : int
-        With other labels only.
-    n_rows : int
-        Of all rows of the part.
-    """
-
-    n_same: int
-    n_contrary: int
-    n_rows: int
-
-    @property
-    def n_leaked(self) -> int:
-        """How many, whatever their label."""
-        return self.n_same + self.n_contrary
-
-
-def count_leaks(frame: "pd.DataFrame", y: IntArray, parts: Mapping[str, Rows]) -> dict[str, Leak]:
-    """Count the rows of each part that are, the same in every feature, in the training part, too.
-
-    A network that has learned them by heart is measured too well. Rows are compared by hashes of 64 bits, so that a
-    million rows take a second; two different rows are taken for equal once in 10^7 such tables.
-
-    Parameters
-    ----------
-    frame : DataFrame of n_rows rows
-        Features before preparation; two gaps are the same.
-    y : ndarray of shape (n_rows,)
-        Class numbers.
-    parts : mapping of str to ndarray
-        Row numbers by part; ``train`` is one of them.
-
-    Returns
-    -------
-    dict
-        By the other parts.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"x": [1.0, 2.0, 1.0, 2.0, 3.0]})
-    >>> count_leaks(table, np.array([0, 1, 0, 0, 1]), {"train": np.array([0, 1]), "test": np.array([2, 3, 4])})
-    {'test': Leak(n_same=1, n_contrary=1, n_rows=3)}
-    """
-    from pandas.util import hash_pandas_object
-
-    rows = hash_pandas_object(frame, index=False).to_numpy()
-    # an odd factor: no class is lost when the product wraps around
-    labelled = rows + (y.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    train = parts["train"]
-    leaks = {}
-    for name, its in parts.items():
-        if name != "train":
-            same = np.isin(labelled[its], labelled[train])
-            contrary = np.isin(rows[its], rows[train]) & ~same
-            leaks[name] = Leak(int(same.sum()), int(contrary.sum()), len(its))
-    return leaks
-
-
-def describe_leaks(leaks: Mapping[str, Leak]) -> str:
-    """Say in a line what leaks; nothing if nothing does.
-
-    Examples
-    --------
-    >>> describe_leaks({"test": Leak(n_same=2, n_contrary=1, n_rows=30)})
-    'in the training part too: 3 of 30 test rows (1 with another label); accuracies may be too good'
-    """
-    counts = [
-        f"{leak.n_leaked:,} of {leak.n_rows:,} {PART_NAMES[part]} rows"
-        + (f" ({leak.n_contrary:,} with another label)" if leak.n_contrary else "")
-        for part, leak in leaks.items()
-        if leak.n_leaked
-    ]
-    return f"in the training part too: {', '.join(counts)}; accuracies may be too good" if counts else ""
-
-
-def make_part(part: str, examples: Examples, *, n_classes: int) -> Examples:
+def make_part(part: str, examples: Examples, *, n_outputs: int, task: Task = "classification") -> Examples:
     """Bring examples into the common form; arrays that have it already are shared, not copied.
 
     Parameters
@@ -117,9 +35,11 @@ def make_part(part: str, examples: Examples, *, n_classes: int) -> Examples:
     part : str
         What to call them in a message: ``train``, ``val`` or ``test``.
     examples : Examples
-        Features of shape (n_samples, n_features), labels of shape (n_samples,).
-    n_classes : int
-        Labels must be smaller than this.
+        Features of shape (n_samples, n_features), targets as `Examples` has them, perhaps weights.
+    n_outputs : int
+        How many classes, labels or targets there are.
+    task : Task
+        What is learned.
 
     Returns
     -------
@@ -129,26 +49,44 @@ def make_part(part: str, examples: Examples, *, n_classes: int) -> Examples:
     Raises
     ------
     DataError
-        If the shapes do not fit, a feature is not finite or a label is no class number.
+        If the shapes do not fit, a feature or a target is not finite, a label is no class number, or a weight is none.
     """
     X, y = _features(examples.X), np.asarray(examples.y)
-    for problem in _problems(X, y, n_classes):
+    weight = None if examples.weight is None else np.asarray(examples.weight)
+    for problem in (*_find_problems(X, y, n_outputs, task), *_find_weight_problems(weight, y)):
         raise DataError(f"the {part} part cannot be used: {problem}")
-    return Examples(X, _read_only(y, np.int64))
+    y = _read_only(y, np.float64 if task == "regression" else np.int64)
+    return Examples(X, y, None if weight is None else _read_only(weight, np.float64))
 
 
-def _problems(X: Features, y: NDArray[Any], n_classes: int) -> list[str]:
+def _find_problems(X: Features, y: NDArray[Any], n_outputs: int, task: Task) -> Iterator[str]:
     stored = X if isinstance(X, np.ndarray) else X.data
-    rules = {
-        f"features of shape {X.shape} do not fit labels of shape {y.shape}": X.ndim != 2 or y.shape != X.shape[:1],
-        "it has no features": X.ndim == 2 and X.shape[1] == 0,
-        "a feature is infinite or not a number": not np.isfinite(stored).all(),
-        f"labels must be integers, got {y.dtype}": y.dtype.kind not in "iu",
-    }
-    broken = [problem for problem, is_broken in rules.items() if is_broken]
-    if not broken and y.size and not 0 <= y.min() <= y.max() < n_classes:
-        broken.append(f"labels from {y.min()} to {y.max()}, expected 0 to {n_classes - 1}")
-    return broken
+    is_regression, word = task == "regression", "targets" if task == "regression" else "labels"
+    shape = X.shape[:1] if task == "classification" else (*X.shape[:1], n_outputs)
+    n_values = 2 if task == "multilabel" else n_outputs
+    if X.ndim != 2 or y.shape != shape:
+        yield f"features of shape {X.shape} do not fit {word} of shape {y.shape}"
+    elif X.shape[1] == 0:
+        yield "it has no features"
+    elif not np.isfinite(stored).all():
+        yield "a feature is infinite or not a number"
+    elif y.dtype.kind not in ("iuf" if is_regression else "iu"):
+        yield f"{word} must be {'numbers' if is_regression else 'integers'}, got {y.dtype}"
+    elif is_regression and not np.isfinite(y).all():
+        yield "a target is infinite or not a number"
+    elif not is_regression and y.size and not 0 <= y.min() <= y.max() < n_values:
+        yield f"labels from {y.min()} to {y.max()}, expected 0 to {n_values - 1}"
+
+
+def _find_weight_problems(weight: NDArray[Any] | None, y: NDArray[Any]) -> Iterator[str]:
+    if weight is None:
+        return
+    if weight.shape != y.shape[:1] or weight.dtype.kind not in "iuf":
+        yield f"weights of shape {weight.shape} and type {weight.dtype} are not one number for each of {len(y)} samples"
+    elif not (np.isfinite(weight) & (weight >= 0)).all():
+        yield "a weight is negative, infinite or not a number"
+    elif len(weight) and not weight.any():
+        yield "all its weights are 0"
 
 
 def _features(X: Features) -> Features:
@@ -178,8 +116,9 @@ def hash_parts(parts: Mapping[str, Examples]) -> str:
     Parameters
     ----------
     parts : mapping of str to Examples
-        Contiguous features (n_samples, n_features), dense or CSR, and labels (n_samples,), by part. Bytes are hashed in
-        little-endian order, so that the hash is the same on every machine.
+        Contiguous features (n_samples, n_features), dense or CSR, targets, and weights where there are any, by part.
+        Bytes are hashed in little-endian order, so that the hash is the same on every machine. Targets of another task
+        have another type or shape, so that the hash tells the task.
     """
     sha = hashlib.sha256()
     for part, (X, y, weight) in parts.items():
@@ -243,13 +182,13 @@ class Dataset:
     name : str
         The data set's name, such as ``digits``.
     train : Examples
-        Training part: features (n_samples, n_features), labels (n_samples,).
+        Training part: features (n_samples, n_features), targets and perhaps weights.
     val : Examples or None
         Validation part, or ``None`` if there is none.
     test : Examples
         Test part.
     class_names : tuple of str
-        The name of each class number.
+        The name of each class number; none unless the task is classification.
     source : str
         Where the examples come from.
     preparation : Preparation or None
@@ -262,6 +201,12 @@ class Dataset:
         By part, how many of its rows are in the training part too; empty where nobody has counted.
     folder : Path or None
         Where the arrays lie if they are mapped from files.
+    task : Task
+        What is learned.
+    label_names : tuple of str
+        The name of each label, if the task is multilabel.
+    target_names : tuple of str
+        The name of each target, if the task is regression.
     """
 
     name: str
@@ -275,10 +220,14 @@ class Dataset:
     notes: tuple[str, ...] = ()
     leaks: Mapping[str, Leak] = with_default(default_factory=dict)
     folder: Path | None = None
+    task: Task = "classification"
+    label_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part, examples in self.parts.items():
-            object.__setattr__(self, part, make_part(part, examples, n_classes=self.n_classes))
+            made = make_part(part, examples, n_outputs=self.n_outputs, task=self.task)
+            object.__setattr__(self, part, made)
         if len(widths := {examples.X.shape[1] for examples in self.parts.values()}) > 1:
             raise DataError(f"the parts of {self.name} differ in their numbers of features: {sorted(widths)}")
 
@@ -294,19 +243,23 @@ class Dataset:
         return int(self.train.X.shape[1])
 
     @property
-    def task(self) -> Task:
-        """What is learned."""
-        return "classification"
+    def n_classes(self) -> int:
+        """How many classes there are; 0 unless the task is classification."""
+        return len(self.class_names)
 
     @property
-    def n_classes(self) -> int:
-        """How many classes there are."""
-        return len(self.class_names)
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the classes, the labels or the targets."""
+        return {
+            "classification": self.class_names,
+            "multilabel": self.label_names,
+            "regression": self.target_names,
+        }[self.task]
 
     @property
     def n_outputs(self) -> int:
         """How many classes, labels or targets there are."""
-        return self.n_classes
+        return len(self.output_names)
 
     @cached_property
     def feature_scale(self) -> float:

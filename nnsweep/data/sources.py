@@ -206,5 +206,5 @@ def split_table(
     preparation = prepare_numbers(columns, mean, scale)
     example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
     if standardize or divisor != 1:
-        parts = {part: Examples(scaled(np.asarray(its.X), preparation.arrays), its.y) for part, its in parts.items()}
+        parts = {part: its._replace(X=scaled(np.asarray(its.X), preparation.arrays)) for part, its in parts.items()}
     return Dataset(name, parts["train"], parts.get("val"), parts["test"], class_names, source, preparation, example)

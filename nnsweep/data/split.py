@@ -242,7 +242,7 @@ def draw_part(labels: Labels, fraction: Fraction, seed: Seed, key: str) -> tuple
 
 def take_rows(examples: Examples, rows: Rows) -> Examples:
     """Take those rows of the examples, in that order."""
-    return Examples(examples.X[rows], examples.y[rows])
+    return Examples(examples.X[rows], examples.y[rows], None if examples.weight is None else examples.weight[rows])
 
 
 def split_by_order(ranks: IntArray, settings: SplitSettings) -> NDArray[Any]:

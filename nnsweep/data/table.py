@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.dataset import Dataset, Example, count_leaks
+from nnsweep.data.dataset import Dataset, Example
+from nnsweep.data.leaks import count_leaks
 from nnsweep.data.preparation import Preparation, fit_preparation
 from nnsweep.data.prepared import unseen
 from nnsweep.data.problems import column_kind, combine_problems, list_first, show_name, show_value

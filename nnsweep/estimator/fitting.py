@@ -61,7 +61,7 @@ def encode_examples(X: Any, y: ArrayLike, classes: NDArray[Any], *, part: str = 
     if unseen := sorted(set(unique_labels(y).tolist()) - set(classes.tolist())):
         raise ValueError(f"label {unseen[0]!r} is none of the classes {classes.tolist()}")
     try:
-        return make_part(part, Examples(check_features(X), np.searchsorted(classes, y)), n_classes=len(classes))
+        return make_part(part, Examples(check_features(X), np.searchsorted(classes, y)), n_outputs=len(classes))
     except DataError as error:
         raise ValueError(str(error)) from error
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from nnsweep.data.dataset import Dataset, describe_leaks
+from nnsweep.data.dataset import Dataset
+from nnsweep.data.leaks import describe_leaks
 from nnsweep.jobs import names
 from nnsweep.jobs.duration import predict_duration
 from nnsweep.jobs.executors import Executor
@@ -150,11 +151,11 @@ def _find_data_warnings(sets: Sequence[Dataset], tasks: Sequence[Task]) -> Itera
     """Give the warnings of some data sets, the worst leak between parts, and batches larger than the training part."""
     for line in dict.fromkeys(line for one in sets for line in one.notes if line.startswith(_WARNING)):
         yield line.removeprefix(_WARNING)
-    leaking = [one.leaks for one in sets if describe_leaks(one.leaks)]
+    leaking = [one for one in sets if describe_leaks(one.leaks)]
     if leaking:
-        worst = max(leaking, key=lambda leaks: max(leak.n_leaked for leak in leaks.values()))
+        worst = max(leaking, key=lambda one: max(leak.n_leaked for leak in one.leaks.values()))
         others = f" (so in {len(leaking)} of {len(sets)} divisions; this is the worst)" if len(sets) > 1 else ""
-        yield f"{describe_leaks(worst)}{others}"
+        yield f"{describe_leaks(worst.leaks, worst.task)}{others}"
     digests = {one.digest for one in sets}
     n_rows: dict[int, int] = {}  # of the training part, by batch size
     for task in tasks:

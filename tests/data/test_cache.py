@@ -17,7 +17,8 @@ import pytest
 from scipy.sparse import csr_array, random_array
 
 from nnsweep.data.cache import cache_folder, keep_in_cache, read_mapped, write_mapped
-from nnsweep.data.dataset import Dataset, Example, Leak
+from nnsweep.data.dataset import Dataset, Example
+from nnsweep.data.leaks import Leak
 from nnsweep.data.load import load
 from nnsweep.mlp.arrays import Examples
 
@@ -78,6 +79,26 @@ def test_the_digest_is_the_same_and_is_that_of_the_mapped_arrays(written):
         assert getattr(kept, name) == getattr(made, name)
         del vars(kept)[name]
         assert getattr(kept, name) == getattr(made, name)
+
+
+@pytest.mark.parametrize(
+    ("task", "y", "names"),
+    [
+        ("classification", np.array([0, 1, 1]), {"class_names": ("no", "yes")}),
+        ("multilabel", np.array([[0, 1], [1, 1], [0, 0]]), {"label_names": ("fur", "tail")}),
+        ("regression", np.array([[0.5], [2.5], [-1.0]]), {"target_names": ("price",)}),
+    ],
+)
+def test_every_task_and_weights_come_back(task, y, names, tmp_path):
+    part = Examples(np.eye(3), y, np.array([0.5, 0.0, 2.0]))
+    made = Dataset("drawn", part, None, part, **({"class_names": (), "source": "", "task": task} | names))
+    write_mapped(made, tmp_path / "data")
+    kept = read_mapped(tmp_path / "data")
+    assert (kept.task, kept.output_names, kept.n_outputs) == (task, made.output_names, len(made.output_names))
+    assert (kept.train.y.tolist(), kept.train.weight.tolist()) == (y.tolist(), [0.5, 0.0, 2.0])
+    assert not kept.test.weight.flags.writeable
+    del vars(kept)["digest"]
+    assert kept.digest == made.digest
 
 
 def mapped_file(array: np.ndarray) -> str:

@@ -23,7 +23,7 @@ def stored(examples):
 
 @pytest.mark.parametrize("features", [X, csr_array(X)])
 def test_the_common_form(features):
-    part = make_part("train", Examples(features, Y), n_classes=2)
+    part = make_part("train", Examples(features, Y), n_outputs=2)
     assert part.X.dtype == np.float64
     assert part.y.dtype == np.int64
     assert all(array.flags.c_contiguous for array in stored(part))
@@ -35,7 +35,7 @@ def test_the_common_form(features):
 def test_sparse_rows_are_sorted_and_narrowed_in_a_copy():
     indices = np.array([2, 0, 1, 1], dtype=np.int64)
     rows = csr_array((np.array([1.0, 2, 3, 4]), indices, np.array([0, 2, 4], dtype=np.int64)), shape=(2, 3))
-    part = make_part("train", Examples(rows, Y), n_classes=2)
+    part = make_part("train", Examples(rows, Y), n_outputs=2)
     assert part.X.indices.tolist() == [0, 2, 1]
     assert part.X.indices.dtype == part.X.indptr.dtype == np.int32
     assert part.X.toarray().tolist() == [[2, 0, 1], [0, 7, 0]]
@@ -45,7 +45,7 @@ def test_sparse_rows_are_sorted_and_narrowed_in_a_copy():
 
 def test_arrays_in_common_form_are_shared_and_stay_writable():
     features = np.ones((2, 3))
-    part = make_part("train", Examples(features, Y), n_classes=2)
+    part = make_part("train", Examples(features, Y), n_outputs=2)
     assert np.shares_memory(part.X, features)
     assert features.flags.writeable
 
@@ -65,7 +65,41 @@ def test_arrays_in_common_form_are_shared_and_stay_writable():
 )
 def test_what_cannot_be_used_is_refused(features, labels, problem):
     with pytest.raises(DataError, match=f"the val part .*{problem}"):
-        make_part("val", Examples(features, np.array(labels)), n_classes=2)
+        make_part("val", Examples(features, np.array(labels)), n_outputs=2)
+
+
+def test_targets_have_the_common_form_of_their_task():
+    labels = make_part("train", Examples(X, np.array([[0, 1], [1, 1]], dtype=np.int8)), n_outputs=2, task="multilabel")
+    numbers = make_part("train", Examples(X, np.array([[1], [5]])), n_outputs=1, task="regression")
+    assert (labels.y.dtype, labels.y.shape) == (np.int64, (2, 2))
+    assert (numbers.y.dtype, numbers.y.shape) == (np.float64, (2, 1))
+    assert labels.weight is None
+    weighted = make_part("train", Examples(X, Y, np.array([1, 3])), n_outputs=2)
+    assert (weighted.weight.dtype, weighted.weight.tolist()) == (np.float64, [1, 3])
+    for array in (labels.y, numbers.y, weighted.weight):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+@pytest.mark.parametrize(
+    ("task", "targets", "weight", "problem"),
+    [
+        ("multilabel", [0, 1], None, r"do not fit labels of shape \(2,\)"),
+        ("multilabel", [[0, 1], [2, 0]], None, "labels from 0 to 2, expected 0 to 1"),
+        ("multilabel", [[0.0, 1.0], [1.0, 0.0]], None, "labels must be integers, got float64"),
+        ("regression", [1.0, 2.0], None, r"do not fit targets of shape \(2,\)"),
+        ("regression", [[1.0, np.nan], [2.0, 3.0]], None, "a target is infinite or not a number"),
+        ("regression", [["a", "b"], ["c", "d"]], None, "targets must be numbers"),
+        ("classification", [0, 1], [1.0, -1.0], "a weight is negative"),
+        ("classification", [0, 1], [1.0, np.inf], "a weight is negative, infinite"),
+        ("classification", [0, 1], [0.0, 0.0], "all its weights are 0"),
+        ("classification", [0, 1], [1.0], r"weights of shape \(1,\) and type float64 are not one number for each of 2"),
+    ],
+)
+def test_targets_and_weights_that_cannot_be_used_are_refused(task, targets, weight, problem):
+    examples = Examples(X, np.array(targets), None if weight is None else np.array(weight))
+    with pytest.raises(DataError, match=f"the test part .*{problem}"):
+        make_part("test", examples, n_outputs=2, task=task)
 
 
 PARTS = ("train", "val", "test")
@@ -159,6 +193,23 @@ def test_the_digest_is_what_it_was():
     sparse = Examples(csr_array(part.X), part.y)
     digest = dataset(part, sparse, part).digest
     assert digest == "a658905be21954fe4151d26005c1c0325aaf0470c3b0d50dfd37486f6dfc8ca3"
+
+
+def test_weights_and_the_task_belong_to_the_digest():
+    def digest(y, weight=None, **about):
+        part = Examples(np.eye(2), np.array(y), None if weight is None else np.array(weight))
+        return Dataset("drawn", part, None, part, **({"class_names": (), "source": "a test"} | about)).digest
+
+    classes = {"class_names": ("no", "yes")}
+    digests = [
+        digest([0, 1], **classes),
+        digest([0, 1], [1.0, 1.0], **classes),
+        digest([0, 1], [1.0, 2.0], **classes),
+        digest([[0], [1]], task="multilabel", label_names=("yes",)),
+        digest([[0], [1]], task="regression", target_names=("yes",)),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert digest([[0], [1]], [1, 1], task="regression", target_names=("yes",)) not in digests
 
 
 @given(datasets())

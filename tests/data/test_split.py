@@ -1,16 +1,11 @@
-"""Who is in which part: by class, by group, by fold, or as the table says; and who is in two."""
-
-import time
-from collections import defaultdict
+"""Who is in which part: by class, by group, by fold, or as the table says."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from nnsweep.data.dataset import Leak, count_leaks, describe_leaks
 from nnsweep.data.split import Labels, SplitSettings, describe_split, draw_part, split_rows
 from nnsweep.errors import DataError
 
@@ -202,54 +197,3 @@ def test_a_class_is_named_by_its_label(y):
 def test_a_test_part_cannot_be_set_to_zero():
     with pytest.raises(DataError, match=r"data\.test_fraction=0\.01.*more samples$"):
         draw_part(samples(np.arange(20) % 2), 0.01, 0, "data.test_fraction")
-
-
-ROW = st.tuples(
-    st.sampled_from([0.0, 1.0, float("nan")]), st.sampled_from(["red", "None", None]), st.sampled_from(["moon", ""])
-)
-
-
-def by_looking(rows, y, parts):
-    labels = defaultdict(set)
-    key = [tuple("nan" if cell != cell else cell for cell in row) for row in rows]
-    for row in parts["train"]:
-        labels[key[row]].add(y[row])
-    found = {}
-    for name in ("val", "test"):
-        same = sum(y[row] in labels.get(key[row], ()) for row in parts[name])
-        known = sum(key[row] in labels for row in parts[name])
-        found[name] = Leak(same, known - same, len(parts[name]))
-    return found
-
-
-@given(st.lists(st.tuples(ROW, st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
-def test_they_are_counted_as_by_looking_at_every_pair(drawn):
-    rows, y, part = zip(*drawn, strict=True)
-    frame = pd.DataFrame([*rows], columns=["age", "colour", "note"]).astype({"colour": object, "note": object})
-    parts = {name: np.flatnonzero(np.array(part) == number) for number, name in enumerate(["train", "val", "test"])}
-    frame["colour"] = frame["colour"].astype(object).where(frame["colour"].notna(), None)
-    assert count_leaks(frame, np.array(y), parts) == by_looking([*rows], y, parts)
-
-
-def test_many_rows_take_a_moment():
-    generator = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {"x": generator.integers(0, 10**12, 200_000).astype(float), "y": generator.normal(size=200_000)}
-    )
-    frame.iloc[-10:] = frame.iloc[:10].to_numpy()
-    parts = {"train": np.arange(100_000), "test": np.arange(100_000, 200_000)}
-    began = time.process_time()
-    assert count_leaks(frame, np.zeros(200_000, dtype=np.int64), parts) == {"test": Leak(10, 0, 100_000)}
-    assert time.process_time() - began < 2
-
-
-def test_nothing_is_told_of_nothing():
-    assert describe_leaks({"test": Leak(0, 0, 10)}) == ""
-
-
-def test_both_parts_are_told_in_one_line():
-    line = describe_leaks({"val": Leak(1, 0, 20), "test": Leak(2, 3, 1000)})
-    assert line == (
-        "in the training part too: 1 of 20 validation rows, 5 of 1,000 test rows (3 with another label); "
-        "accuracies may be too good"
-    )
