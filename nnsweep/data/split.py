@@ -1,9 +1,9 @@
 """A split: which rows of a data set are for training, which for validation and which for the test.
 
-The parts are drawn by class with a seed of their own, or one of several folds is the test part, or the table itself
-assigns each row to a part; rows of one group stay together. A split depends on the labels, never on the features nor
-on a training seed, so all jobs of a sweep see the same parts. scikit-learn is imported where it is used: reading the
-configuration must not cost the seconds of its import.
+The parts are drawn by class with a seed of their own, or whatever the targets are where there are no classes; or one of
+several folds is the test part, or the table itself assigns each row to a part. Rows of one group stay together. A split
+depends on the labels, never on the features nor on a training seed, so all jobs of a sweep see the same parts.
+scikit-learn is imported where it is used: reading the configuration must not cost the seconds of its import.
 """
 
 import math
@@ -92,9 +92,9 @@ class Labels(NamedTuple):
     Attributes
     ----------
     y : ndarray of shape (n_rows,)
-        Class numbers.
+        Class numbers; 0 where there are no classes.
     class_names : sequence
-        The classes.
+        The classes; empty where there are none.
     groups : ndarray of shape (n_rows,) or None
         Rows with the same value stay together.
     unit : {"row", "sample"}
@@ -106,6 +106,18 @@ class Labels(NamedTuple):
     class_names: Sequence[Any]
     groups: NDArray[Any] | None = None
     unit: Literal["row", "sample"] = "row"
+
+    @classmethod
+    def of_rows(
+        cls, n_rows: int, groups: NDArray[Any] | None = None, *, unit: Literal["row", "sample"] = "row"
+    ) -> "Labels":
+        """Make those of rows without classes, which are drawn whatever their targets are."""
+        return cls(np.zeros(n_rows, dtype=np.int64), (), groups, unit)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether there are classes to draw by."""
+        return len(self.class_names) > 0
 
     def take(self, rows: Rows) -> "Labels":
         """Give the labels of some rows."""
@@ -154,7 +166,8 @@ def split_rows(
     Returns
     -------
     Split
-        Without groups, every class is in every drawn part in proportion; with groups, as nearly as groups allow.
+        Without groups, every class is in every drawn part in proportion; with groups, as nearly as groups allow. Rows
+        without classes are drawn as scikit-learn's `train_test_split` and `KFold` draw them.
 
     Raises
     ------
@@ -220,12 +233,13 @@ def draw_part(labels: Labels, fraction: Fraction, seed: Seed, key: str) -> tuple
     )
     n_part, n_classes = math.ceil(fraction * len(rows)), np.count_nonzero(labels.count_classes())
     if (smaller := min(n_part, len(rows) - n_part)) < n_classes:  # groups are counted when they have been dealt
+        fewer = f", fewer than the {n_classes:,} classes" if labels.has_classes else ""
         raise DataError(
-            f"{key}={fraction} of {len(rows):,} {labels.unit}s leaves a part of {smaller}, fewer than the "
-            f"{n_classes:,} classes; {ways_out}"
+            f"{key}={fraction} of {len(rows):,} {labels.unit}s leaves a part of {smaller}{fewer}; {ways_out}"
         )
     if labels.groups is None:
-        rest, part = train_test_split(rows, test_size=fraction, random_state=seed, stratify=labels.y)
+        stratify = labels.y if labels.has_classes else None
+        rest, part = train_test_split(rows, test_size=fraction, random_state=seed, stratify=stratify)
     else:
         most = min(_MOST_PIECES, len(set(labels.groups.tolist())), int(labels.count_classes().max()))
         near = Ratio(fraction).limit_denominator(most)
@@ -315,13 +329,16 @@ def _describe_groups(split: Split, labels: Labels) -> str:
     """Say how many groups were kept together, and how uneven that leaves the classes."""
     if labels.groups is None:
         return ""
+    kept = f"; {len(set(labels.groups.tolist())):,} groups kept together"
+    if not labels.has_classes:
+        return kept
     whole = labels.count_classes() / len(labels.y)
     shares = {name: labels.count_classes(rows) / len(rows) for name, rows in split.parts.items()}
     name = max(shares, key=lambda one: float(np.abs(shares[one] - whole).max()))
     number = int(np.argmax(np.abs(shares[name] - whole)))
     return (
-        f"; {len(set(labels.groups.tolist())):,} groups kept together, which leaves class {labels.quote(number)} with "
-        f"{shares[name][number]:.1%} of the {PART_NAMES[name]} part, {whole[number]:.1%} of all"
+        f"{kept}, which leaves class {labels.quote(number)} with {shares[name][number]:.1%} of the {PART_NAMES[name]} "
+        f"part, {whole[number]:.1%} of all"
     )
 
 
@@ -351,10 +368,11 @@ def _refuse_fold(settings: SplitSettings, key: str) -> None:
 
 def _deal(labels: Labels, n_folds: int, seed: int) -> Rows:
     """Deal all rows into folds by class, whole groups where there are any; give the number of each row's, (n_rows,)."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
     folds = np.empty(len(labels.y), dtype=np.intp)
-    kind = StratifiedKFold if labels.groups is None else StratifiedGroupKFold
+    ungrouped = StratifiedKFold if labels.has_classes else KFold
+    kind = ungrouped if labels.groups is None else StratifiedGroupKFold
     splitter = kind(n_splits=n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class with fewer groups than folds: `describe_split` says what came of it
@@ -371,6 +389,8 @@ def _require_members(labels: Labels, n_members: int, setting: str) -> None:
         there = f"one {labels.unit}" if counts[few[0]] == 1 else f"{counts[few[0]]} {labels.unit}s"
         more = f" (others have too few, {len(few)} classes in all)" if len(few) > 1 else ""
         way_out = "take more samples" if labels.unit == "sample" else "add rows, or choose data.rare=drop or other"
+        if not labels.has_classes:
+            raise DataError(f"{setting}: the table has {there}, this needs {n_members}; take more {labels.unit}s")
         raise DataError(f"{setting}: class {labels.quote(few[0])} has {there}, this needs {n_members}{more}; {way_out}")
     n_groups = n_members if labels.groups is None else len(set(labels.groups.tolist()))
     if n_groups < n_members:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from nnsweep.data.split import Labels, SplitSettings, describe_split, draw_part, split_rows
 from nnsweep.errors import DataError
@@ -197,3 +197,38 @@ def test_a_class_is_named_by_its_label(y):
 def test_a_test_part_cannot_be_set_to_zero():
     with pytest.raises(DataError, match=r"data\.test_fraction=0\.01.*more samples$"):
         draw_part(samples(np.arange(20) % 2), 0.01, 0, "data.test_fraction")
+
+
+def test_rows_without_classes_are_drawn_as_scikit_learn_draws_them():
+    rows, settings = Labels.of_rows(50), SplitSettings(split_seed=3)
+    rest, test = train_test_split(np.arange(50), test_size=0.2, random_state=3)
+    train, val = train_test_split(rest, test_size=0.2, random_state=3)
+    split = split_rows(rows, settings)
+    assert [part.tolist() for part in split] == [train.tolist(), val.tolist(), test.tolist()]
+    for fold, (_, its) in enumerate(KFold(4, shuffle=True, random_state=3).split(np.arange(50))):
+        settings = SplitSettings(split_seed=3, fold=fold, n_folds=4)
+        assert split_rows(rows, settings).test.tolist() == its.tolist()
+    assert [*describe_split(split, rows, SplitSettings())] == ["parts: training 32, validation 8, test 10 rows"]
+
+
+def test_groups_without_classes_stay_together():
+    rows = Labels.of_rows(300, PATIENTS)
+    split = split_rows(rows, SplitSettings())
+    patients = [set(PATIENTS[its]) for its in split.parts.values()]
+    assert sum(map(len, patients)) == len(set(PATIENTS))
+    assert 40 < len(split.test) < 80
+    (line,) = describe_split(split, rows, SplitSettings())
+    assert line.endswith("60 groups kept together")
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "settings", "problem"),
+    [
+        (1, {}, r"data\.test_fraction=0\.2: the table has one row, this needs 2; take more rows"),
+        (4, {"fold": 0}, r"data\.n_folds=5: the table has 4 rows, this needs 5; take more rows"),
+        (3, {"test_fraction": 0.9}, r"data\.test_fraction=0\.9 of 3 rows leaves a part of 0; bring"),
+    ],
+)
+def test_too_few_rows_without_classes_are_refused(n_rows, settings, problem):
+    with pytest.raises(DataError, match=problem):
+        split_rows(Labels.of_rows(n_rows), SplitSettings(**settings))
