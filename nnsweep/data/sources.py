@@ -1,7 +1,8 @@
 """The data sets that need no file: those inside scikit-learn's wheel, and those that are drawn at random.
 
 Each is one function whose keyword-only parameters, with those of `ArraySettings`, are its settings; all of them refuse
-a split in which a class would be missing from a part.
+a split in which a class would be missing from a part. `diabetes` and `friedman` are regression, the others have
+classes.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.choices import Count, Fraction, NonNegative, Positive, Range, extended
 
 ClassCount = Annotated[int, Range(ge=2)]
+FriedmanFeatureCount = Annotated[int, Range(ge=5)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,17 @@ def wine(*, standardize: bool = True, **settings: Any) -> Dataset:
 def breast_cancer(*, standardize: bool = True, **settings: Any) -> Dataset:
     """Malignant and benign tumours: 569 patients, 30 measurements of cell nuclei."""
     return _load_bundled("breast_cancer", ArraySettings(standardize=standardize, **settings))
+
+
+@DATA_SETS.register
+@extended(ArraySettings)
+def diabetes(*, standardize: bool = True, **settings: Any) -> Dataset:
+    """Predict how far diabetes has progressed in a year: 442 patients, 10 measurements.
+
+    The target is a number from 25 to 346.
+    Source: Efron, Hastie, Johnstone and Tibshirani, Least angle regression, Annals of Statistics 32, 2004.
+    """
+    return _load_bundled("diabetes", ArraySettings(standardize=standardize, **settings), target="progression")
 
 
 @DATA_SETS.register
@@ -120,20 +133,45 @@ def blobs(
     return split_drawn("blobs", X, y, n_classes, **settings)
 
 
-def _load_bundled(name: str, settings: ArraySettings, *, divisor: int = 1) -> Dataset:
+@DATA_SETS.register
+@extended(ArraySettings)
+def friedman(
+    *,
+    n_samples: Count = 1000,
+    n_features: FriedmanFeatureCount = 10,
+    noise: NonNegative = 1.0,
+    sample_seed: Seed = 0,
+    **settings: Any,
+) -> Dataset:
+    """Draw Friedman's first regression problem, of which only the first five features tell something.
+
+    Features are uniform between 0 and 1; the target is ``10 sin(pi x0 x1) + 20 (x2 - 0.5)**2 + 10 x3 + 5 x4`` with
+    normal noise of standard deviation `noise`.
+    Source: Friedman, Multivariate adaptive regression splines, Annals of Statistics 19, 1991.
+    """
+    from sklearn.datasets import make_friedman1
+
+    X, y = make_friedman1(n_samples, n_features, noise=noise, random_state=sample_seed)
+    return split_drawn("friedman", X, y, None, **settings)
+
+
+def _load_bundled(name: str, settings: ArraySettings, *, divisor: int = 1, target: str | None = None) -> Dataset:
     """Take a data set from the cache, or from scikit-learn, whose import takes longer than a small training."""
     source = f"sklearn.datasets.load_{name}"
 
     def make() -> Dataset:
         import sklearn.datasets
 
-        bunch = getattr(sklearn.datasets, f"load_{name}")()
+        bunch = getattr(sklearn.datasets, f"load_{name}")(**({} if target is None else {"scaled": False}))
         return split_table(
             name,
-            Examples(np.asarray(bunch.data, dtype=np.float64), bunch.target),
+            Examples(
+                np.asarray(bunch.data, dtype=np.float64), bunch.target if target is None else bunch.target[:, None]
+            ),
             settings,
             columns=[str(column) for column in bunch.feature_names],
-            class_names=tuple(str(class_name) for class_name in bunch.target_names),
+            class_names=tuple(map(str, bunch.target_names)) if target is None else (),
+            target_names=() if target is None else (target,),
             source=source,
             divisor=divisor,
         )
@@ -142,14 +180,29 @@ def _load_bundled(name: str, settings: ArraySettings, *, divisor: int = 1) -> Da
     return keep_in_cache(made_of, make, name=name, source=source)
 
 
-def split_drawn(name: str, X: NDArray[np.float64], y: NDArray[Any], n_classes: int, **settings: Any) -> Dataset:
-    """Split examples that were drawn at random: features (n_samples, n_features), labels (n_samples,)."""
+def split_drawn(name: str, X: NDArray[np.float64], y: NDArray[Any], n_classes: int | None, **settings: Any) -> Dataset:
+    """Split examples that were drawn at random.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name.
+    X : ndarray of shape (n_samples, n_features)
+        The features.
+    y : ndarray of shape (n_samples,)
+        Class numbers, or the target of regression.
+    n_classes : int or None
+        How many classes there are; None for regression.
+    **settings
+        Those of `ArraySettings`.
+    """
     return split_table(
         name,
-        Examples(X, y),
+        Examples(X, y[:, np.newaxis] if n_classes is None else y),
         ArraySettings(**settings),
         columns=[f"x{number}" for number in range(X.shape[1])],
-        class_names=tuple(str(number) for number in range(n_classes)),
+        class_names=tuple(map(str, range(n_classes or 0))),
+        target_names=("y",) if n_classes is None else (),
         source=f"nnsweep.data.sources.{name}",
     )
 
@@ -160,7 +213,8 @@ def split_table(
     settings: ArraySettings,
     *,
     columns: Sequence[str],
-    class_names: tuple[str, ...],
+    class_names: tuple[str, ...] = (),
+    target_names: tuple[str, ...] = (),
     source: str,
     divisor: int = 1,
 ) -> Dataset:
@@ -171,13 +225,15 @@ def split_table(
     name : str
         The data set's name.
     table : Examples
-        Dense features (n_samples, n_features) and labels (n_samples,).
+        Dense features (n_samples, n_features), and class numbers (n_samples,) or targets (n_samples, n_targets).
     settings : ArraySettings
         How the table is split, and whether features are standardized.
     columns : sequence of str
         The name of each feature.
     class_names : tuple of str
-        The name of each class number.
+        The name of each class number; empty for regression.
+    target_names : tuple of str
+        The name of each target; empty for classification.
     source : str
         Where the table comes from.
     divisor : int
@@ -195,7 +251,9 @@ def split_table(
     """
     fractions = asdict(settings)
     standardize = fractions.pop("standardize")
-    split = split_rows(Labels(table.y, class_names, unit="sample"), SplitSettings(**fractions))
+    is_classed = len(class_names) > 0
+    labels = Labels(table.y, class_names, unit="sample") if is_classed else Labels.of_rows(len(table.y), unit="sample")
+    split = split_rows(labels, SplitSettings(**fractions))
     parts = {part: take_rows(table, rows) for part, rows in split.parts.items()}
     mean, scale = None, np.full(len(columns), float(divisor))
     if standardize:
@@ -207,4 +265,15 @@ def split_table(
     example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
     if standardize or divisor != 1:
         parts = {part: its._replace(X=scaled(np.asarray(its.X), preparation.arrays)) for part, its in parts.items()}
-    return Dataset(name, parts["train"], parts.get("val"), parts["test"], class_names, source, preparation, example)
+    return Dataset(
+        name,
+        parts["train"],
+        parts.get("val"),
+        parts["test"],
+        class_names,
+        source,
+        preparation,
+        example,
+        task="classification" if is_classed else "regression",
+        target_names=target_names,
+    )

@@ -2,8 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_diabetes, make_friedman1
 
-from nnsweep.data.sources import ArraySettings, blobs, breast_cancer, digits, iris, moons, spirals, split_table, wine
+from nnsweep.data.sources import (
+    ArraySettings,
+    blobs,
+    breast_cancer,
+    diabetes,
+    digits,
+    friedman,
+    iris,
+    moons,
+    spirals,
+    split_table,
+    wine,
+)
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples
 
@@ -20,7 +33,7 @@ def test_sizes_and_name(factory, n_samples, n_features, n_classes):
     assert all(len(np.unique(part.y)) == n_classes for part in data.parts.values())
 
 
-@pytest.mark.parametrize("factory", [iris, wine, breast_cancer])
+@pytest.mark.parametrize("factory", [iris, wine, breast_cancer, diabetes])
 def test_measurements_are_standardized_unless_told_otherwise(factory):
     np.testing.assert_allclose(factory().train.X.std(axis=0), 1)
     assert factory(standardize=False).train.X.max() > 2
@@ -34,6 +47,29 @@ def test_digits_are_grey_values_in_sixteenths():
 
 def test_digits_are_what_they_were():
     assert digits(val_fraction=0.2).digest == "90d5173ac1339073861e6dc68a05db98e87681feea30aadf905bade3b0eff030"
+
+
+def test_diabetes_is_the_raw_table():
+    bunch = load_diabetes(scaled=False)
+    data = diabetes(standardize=False, split_seed=3)
+    X, y = whole(data)
+    assert (data.task, data.target_names, data.class_names) == ("regression", ("progression",), ())
+    assert y.shape == (442, 1)
+    rows, by_hand = np.column_stack([X, y]), np.column_stack([bunch.data, bunch.target])
+    assert np.array_equal(rows[np.lexsort(rows.T)], by_hand[np.lexsort(by_hand.T)])
+    assert diabetes(standardize=False).digest == "9189ad32fd482288451b76f030b723cf030bf3bb25d5e29a183f6b0910e41260"
+
+
+def test_friedman_is_drawn_as_scikit_learn_draws_it():
+    X, y = whole(friedman(n_samples=50, n_features=7, noise=0.5, sample_seed=4))
+    expected_X, expected_y = make_friedman1(50, 7, noise=0.5, random_state=4)
+    order, expected_order = np.argsort(X[:, 0]), np.argsort(expected_X[:, 0])
+    assert np.array_equal(X[order], expected_X[expected_order])
+    assert np.array_equal(y[order, 0], expected_y[expected_order])
+    without_noise, targets = whole(friedman(noise=0))
+    x0, x1, x2, x3, x4 = without_noise.T[:5]
+    by_hand = 10 * np.sin(np.pi * x0 * x1) + 20 * (x2 - 0.5) ** 2 + 10 * x3 + 5 * x4
+    np.testing.assert_allclose(targets[:, 0], by_hand, rtol=1e-13)
 
 
 def test_a_setting_out_of_range_is_refused():
@@ -103,6 +139,8 @@ def test_too_few_samples_for_a_split_are_refused(factory):
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="`n_classes` must be >= 2"):
         blobs(n_classes=1)
+    with pytest.raises(ValueError, match="`n_features` must be >= 5"):
+        friedman(n_features=4)
 
 
 GENERATOR = np.random.default_rng(0)
