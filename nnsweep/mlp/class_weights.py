@@ -71,7 +71,8 @@ def class_weights(
     counts = np.bincount(y, weight, minlength=n_classes)
     if class_weight == "balanced":
         balanced: FloatArray = np.zeros(n_classes)
-        return np.divide(counts.sum(), n_classes * counts, out=balanced, where=counts > 0)
+        np.divide(counts.sum(), n_classes * counts, out=balanced, where=counts > 0)
+        return balanced
     if len(class_weight) != n_classes:
         raise ValueError(
             f"`class_weight` must have one weight for each of {n_classes} classes, got {len(class_weight)}"

@@ -302,14 +302,21 @@ def _prepare(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None
 def leave_out_weightless(train: Examples) -> Examples:
     """Leave out the samples that weigh nothing, so that training is what it would be without them, bit for bit.
 
+    Returns
+    -------
+    Examples
+        Without weights where all that are left weigh the same.
+
     Raises
     ------
     ValueError
         If none weighs anything.
     """
-    if train.weight is None or train.weight.all():
+    if train.weight is None:
         return train
     rows = np.flatnonzero(train.weight)
     if not len(rows):
         raise ValueError("no training sample has a weight above 0")
-    return Examples(train.X[rows], train.y[rows], train.weight[rows])
+    weight = train.weight[rows]
+    left = train if len(rows) == train.n_samples else Examples(train.X[rows], train.y[rows], weight)
+    return left._replace(weight=None) if (weight == weight[0]).all() else left

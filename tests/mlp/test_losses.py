@@ -6,8 +6,21 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logsumexp
+from sklearn._loss.loss import AbsoluteError, HalfBinomialLoss, HalfSquaredError, PinballLoss
 
-from nnsweep.mlp.losses import compute_cross_entropy, first_places, softmax
+from nnsweep.mlp.losses import (
+    DEFAULT_LOSSES,
+    absolute_error,
+    binary_cross_entropy,
+    compute_cross_entropy,
+    cross_entropy,
+    first_places,
+    huber,
+    make_loss,
+    quantile,
+    softmax,
+    squared_error,
+)
 
 SIZES = (0, 1e-308, 1, 88, 709, 710, 745, 1e4, 1e300)
 ENDS = sorted({sign * size for size in SIZES for sign in (1, -1)})
@@ -140,3 +153,126 @@ def test_float32_stays_float32():
     cost, delta = compute_cross_entropy(z, np.array([1, 0]))
     assert (cost.dtype, delta.dtype, softmax(z).dtype) == (np.float32,) * 3
     assert np.isfinite(cost).all()
+
+
+SMOOTHED = cross_entropy(label_smoothing=0.2)
+DIFFERENT = {
+    "squared_error": squared_error(),
+    "absolute_error": absolute_error(),
+    "huber": huber(delta=0.7),
+    "quantile": quantile(quantiles=(0.1, 0.5, 0.8)),
+    "binary_cross_entropy": binary_cross_entropy(),
+    "smoothed labels": binary_cross_entropy(label_smoothing=0.2),
+    "cross_entropy": cross_entropy(),
+    "smoothed classes": SMOOTHED,
+}
+
+
+def draw_case(loss, n_samples=40, own=False):
+    """Draw outputs of three networks and targets that fit the loss, shared or each network's own."""
+    draw, n_targets = np.random.default_rng(0), 2
+    outputs = draw.normal(size=(3, n_samples, loss.count_outputs(n_targets)))
+    shape = (3, n_samples) if own else (n_samples,)
+    if loss.task == "classification":
+        return outputs, draw.integers(n_targets, size=shape)
+    y = draw.normal(size=(*shape, n_targets))
+    return outputs, y if loss.task == "regression" else (y > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("loss", DIFFERENT.values(), ids=DIFFERENT)
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "own"])
+def test_slopes_are_those_of_the_costs(loss, own):
+    outputs, y = draw_case(loss, own=own)
+    costs, slopes = loss.costs_and_slopes(outputs, y)
+    for number in range(outputs.shape[2]):
+        step = np.zeros(outputs.shape[2])
+        step[number] = 1e-6
+        rise = loss.costs_and_slopes(outputs + step, y)[0] - loss.costs_and_slopes(outputs - step, y)[0]
+        np.testing.assert_allclose(slopes[..., number], rise / 2e-6, atol=1e-8)
+    if not own:
+        np.testing.assert_allclose(loss.costs(outputs, y), costs, rtol=1e-13)
+
+
+@pytest.mark.parametrize("loss", DIFFERENT.values(), ids=DIFFERENT)
+def test_a_network_costs_alone_what_it_costs_in_a_stack(loss):
+    outputs, y = draw_case(loss)
+    costs, slopes = loss.costs_and_slopes(outputs, y)
+    for number in range(len(outputs)):
+        alone, its = loss.costs_and_slopes(outputs[number : number + 1], y)
+        assert (alone[0] == costs[number]).all()
+        assert (its[0] == slopes[number]).all()
+
+
+@pytest.mark.parametrize("loss", DIFFERENT.values(), ids=DIFFERENT)
+def test_slopes_are_written_where_they_are_wanted(loss):
+    outputs, y = draw_case(loss)
+    out = np.empty((3, outputs.shape[2], 40)).swapaxes(1, 2)
+    np.testing.assert_array_equal(loss.costs_and_slopes(outputs, y, out=out)[1], loss.costs_and_slopes(outputs, y)[1])
+    np.testing.assert_array_equal(out, loss.costs_and_slopes(outputs, y)[1])
+
+
+SCIKIT_LEARNS = {
+    "squared_error": HalfSquaredError(),
+    "absolute_error": AbsoluteError(),
+    "binary_cross_entropy": HalfBinomialLoss(),
+}
+
+
+@pytest.mark.parametrize("name", SCIKIT_LEARNS)
+def test_losses_are_scikit_learns(name):
+    outputs, y = draw_case(DIFFERENT[name])
+    each = [SCIKIT_LEARNS[name].loss(y[:, one].astype(float), outputs[0, :, one].copy()) for one in range(2)]
+    np.testing.assert_allclose(DIFFERENT[name].costs(outputs[:1], y)[0], np.sum(each, axis=0), rtol=1e-13)
+
+
+def test_quantiles_cost_what_scikit_learns_pinball_loss_says():
+    outputs, y = draw_case(DIFFERENT["quantile"])
+    each = [
+        PinballLoss(quantile=q).loss(y[:, target].copy(), outputs[0, :, 3 * target + place].copy())
+        for target in range(2)
+        for place, q in enumerate((0.1, 0.5, 0.8))
+    ]
+    np.testing.assert_allclose(DIFFERENT["quantile"].costs(outputs[:1], y)[0], np.sum(each, axis=0), rtol=1e-13)
+
+
+def test_hubers_loss_is_half_the_square_near_the_target_and_straight_beyond():
+    costs = huber(delta=0.5).costs(np.array([[[0.5], [0.2], [-3.0]]]), np.zeros((3, 1)))
+    np.testing.assert_allclose(costs, [[0.125, 0.02, 0.5 * (3 - 0.25)]], rtol=1e-15)
+
+
+def test_smoothing_is_the_cross_entropy_with_softened_targets():
+    z, y = draw_case(SMOOTHED)
+    targets = np.full((40, 2), 0.1)
+    targets[np.arange(40), y] = 0.9
+    expected = logsumexp(z, axis=2) - (targets * z).sum(axis=2)
+    np.testing.assert_allclose(SMOOTHED.costs(z, y), expected, rtol=1e-13)
+    np.testing.assert_allclose(
+        SMOOTHED.costs_and_slopes(z, y)[1], np.exp(z) / np.exp(z).sum(2, keepdims=True) - targets
+    )
+
+
+@pytest.mark.parametrize("z", [1e300, -1e300, 1e4, -745.0, 0.0])
+@pytest.mark.parametrize("label", [0, 1])
+def test_no_logit_of_a_label_is_too_large(z, label):
+    cost, slope = binary_cross_entropy().costs_and_slopes(np.array([[[z]]]), np.array([[label]]))
+    assert cost[0, 0] == pytest.approx(np.logaddexp(0, z) - label * z if abs(z) < 1e5 else max(z, 0) - label * z)
+    assert slope[0, 0, 0] == pytest.approx(expit(z) - label, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("made", "rule"),
+    [
+        (lambda: quantile(quantiles=(0.5, 0.1)), "must be different and rise"),
+        (lambda: quantile(quantiles=()), "must be different and rise"),
+        (lambda: huber(delta=0.0), "`delta` must be > 0"),
+        (lambda: cross_entropy(label_smoothing=1.0), "`label_smoothing` must be >= 0 and < 1"),
+        (lambda: make_loss(huber(), "classification"), "loss=huber is for regression, and this is classification"),
+    ],
+)
+def test_losses_refuse_what_makes_no_sense(made, rule):
+    with pytest.raises(ValueError, match=rule):
+        made()
+
+
+def test_every_task_has_a_usual_loss():
+    assert {task: make_loss(None, task).task for task in DEFAULT_LOSSES} == {task: task for task in DEFAULT_LOSSES}
