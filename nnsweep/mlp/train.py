@@ -302,10 +302,7 @@ def _prepare(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None
 def leave_out_weightless(train: Examples) -> Examples:
     """Leave out the samples that weigh nothing, so that training is what it would be without them, bit for bit.
 
-    Returns
-    -------
-    Examples
-        Without weights where all that are left weigh the same.
+    Where all that are left weigh the same, they have no weights.
 
     Raises
     ------
