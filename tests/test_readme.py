@@ -31,8 +31,6 @@ from nnsweep.jobs.groups import GROUPS, table_row
 
 ROOT = Path(nnsweep.__file__).parents[1]
 PAGE = ROOT / "README.md"
-LONGEST = 260
-"""Lines that README may have."""
 
 if not PAGE.is_file():
     pytest.skip("this is not a checkout: there is no README.md", allow_module_level=True)
@@ -270,10 +268,6 @@ def _shape(line: str) -> str:
 
 def _page() -> str:
     return PAGE.read_text()
-
-
-def test_the_page_is_short_enough_to_be_read():
-    assert len(_page().splitlines()) <= LONGEST
 
 
 def test_the_rows_of_choices_are_those_of_the_registry():
