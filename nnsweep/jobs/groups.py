@@ -18,10 +18,11 @@ from nnsweep.jobs.schema import Models
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.choices import Choices
 from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.losses import LOSSES
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES
 
-REGISTRIES: tuple[Choices[Any], ...] = (ACTIVATIONS, SCHEDULES, OPTIMIZERS, INITIALIZERS, DATA_SETS)
+REGISTRIES: tuple[Choices[Any], ...] = (ACTIVATIONS, SCHEDULES, OPTIMIZERS, INITIALIZERS, LOSSES, DATA_SETS)
 GROUPS: dict[str, Choices[Any]] = {choices.group: choices for choices in REGISTRIES}
 """The choices by their group."""
 

@@ -7,9 +7,9 @@ scikit-learn estimator both make their networks from recipes, so that a configur
 import json
 from collections.abc import Hashable, Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nnsweep.data.load import DATA_SETS
@@ -20,6 +20,7 @@ from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.choices import Range
 from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.losses import DEFAULT_LOSSES, LOSSES
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
@@ -75,8 +76,12 @@ class Recipe(Settings):
     schedule: Annotated[Part, one_choice(SCHEDULES.signatures, without=SCHEDULES.given, replace={Schedule: _Piece})]
     optimizer: Annotated[Part, one_choice(OPTIMIZERS.signatures, more=_WEIGHT_DECAY)]
     init: Annotated[Part, one_choice(INITIALIZERS.signatures)]
+    # recorded configurations may be older than the choice of a loss
+    loss: Annotated[Part, one_choice(LOSSES.signatures)] = Field(
+        default_factory=lambda: cast(Part, {"name": "auto"}), validate_default=True
+    )
     trainer: Annotated[
-        Settings, one_group("trainer", Training, without={"optimizer"}, more=_DROPOUT, replace=_CLASS_WEIGHT)
+        Settings, one_group("trainer", Training, without={"optimizer", "loss"}, more=_DROPOUT, replace=_CLASS_WEIGHT)
     ]
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
 
@@ -97,7 +102,7 @@ class Recipe(Settings):
 
     def kind(self) -> tuple[Hashable, ...]:
         """Return what networks must have in common to be trained together, besides their data."""
-        return self.arch.sizes, self.activation, self.output_activation, self.optimizer.name, self.trainer
+        return self.arch.sizes, self.activation, self.output_activation, self.optimizer.name, self.loss, self.trainer
 
     def rule(self) -> Schedule | ReduceOnPlateau:
         """Return the schedule; raises `ValueError` if its settings contradict each other."""
@@ -129,7 +134,8 @@ class Recipe(Settings):
         """Return the settings of its training."""
         values = self.trainer.settings()
         values.pop("dropout")
-        return Training(optimizer=OPTIMIZERS[self.optimizer.name], **values)
+        loss = LOSSES[self.loss.name](**self.loss.settings())
+        return Training(optimizer=OPTIMIZERS[self.optimizer.name], loss=loss, **values)
 
 
 def _make_schedule(part: Part, learning_rate: float) -> Schedule | ReduceOnPlateau:
@@ -156,6 +162,11 @@ _LATER: dict[str, tuple[str, ...]] = {
     "data": ("ignore", "rare", "split_by", *_LAYOUT, *_CELLS),
 }
 """Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""
+_USUAL_LOSSES = tuple(
+    {"name": name, **{key: default for key, (_, default) in LOSSES.settings(name).items()}}
+    for name in ("auto", *DEFAULT_LOSSES.values())
+)
+"""Losses that need no place in a key."""
 
 Models: TypeAlias = Literal["best", "all", "none"]
 """Which runs of a sweep get a model that MLflow can load and serve."""
@@ -295,6 +306,8 @@ class Job(Recipe):
             for name in names:
                 if identity[group].get(name) is None:
                     identity[group].pop(name, None)
+        if identity["loss"] in _USUAL_LOSSES:  # the data say which of them it is
+            del identity["loss"]
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
     def key(self, data_digest: str, numerics: int | None = None) -> str:

@@ -21,7 +21,7 @@ from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
 from nnsweep.tracking.record import Setting
 
-GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data")
+GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data")
 _NAMED = (*GROUPS, "seed")
 _DEFAULT_DATA = "digits"  # not part of a run's name unless the sweep has other data too
 _PLACES = ("data.path", "data.dataset")

@@ -83,11 +83,12 @@ CHOICES = (
     "schedule",
     "optimizer",
     "init",
+    "loss",
     "data",
 )
 """Settings that are names, even where one reads like a number."""
 
-GROUPS = ("trainer", "arch", "activation", "output_activation", "schedule", "optimizer", "init", "data")
+GROUPS = ("trainer", "arch", "activation", "output_activation", "schedule", "optimizer", "init", "loss", "data")
 """What the dotted names of settings begin with; whatever else a run has was added by others."""
 TEXTS = "nnsweep.texts"
 """The tag that names the settings that are text although they read like something else."""

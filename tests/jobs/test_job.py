@@ -21,7 +21,7 @@ from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 
 CONF = Path(conf_dir())
-GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "data", "trainer")
+GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data", "trainer")
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 MANDATORY = {
@@ -94,7 +94,7 @@ def test_every_preset_makes_a_job(job):
 @pytest.mark.parametrize("name", ["minibatch", "full_batch"])
 def test_a_trainers_file_names_exactly_its_settings(name):
     written = yaml.safe_load((CONF / "trainer" / f"{name}.yaml").read_text())
-    assert set(written) == set(settings(Training)) - {"optimizer"} | {"dropout"}
+    assert set(written) == set(settings(Training)) - {"optimizer", "loss"} | {"dropout"}
 
 
 def test_the_main_yaml_names_exactly_a_jobs_fields():
@@ -155,12 +155,52 @@ def test_every_operational_setting_is_tried_above():
 
 def test_exactly_these_settings_leave_the_job_key_alone():
     """Any other one at the top belongs to the result: whoever adds one must decide."""
-    parts = {"arch", "activation", "output_activation", "schedule", "optimizer", "init", "data", "trainer", "seed"}
+    parts = {
+        "arch",
+        "activation",
+        "output_activation",
+        "schedule",
+        "optimizer",
+        "init",
+        "loss",
+        "data",
+        "trainer",
+        "seed",
+    }
     assert Job.model_fields.keys() - OPERATIONAL == parts
     assert OPERATIONAL.keys() == {
         "tracking", "sweep", "dry_run", "rerun", "retries", "fail_fast", "checkpoint_every"
     }  # fmt: skip
     assert Job.model_fields.keys() >= OPERATIONAL.keys()
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        ["loss=cross_entropy"],
+        ["loss=binary_cross_entropy"],
+        ["loss=squared_error"],
+        ["loss=cross_entropy", "loss.label_smoothing=0"],
+    ],
+)
+def test_the_usual_loss_of_a_task_needs_no_place_in_the_key(usual, job):
+    assert job(*usual).key("d") == job().key("d")
+
+
+def test_the_key_tells_another_loss(job):
+    others = [
+        ["loss=huber"],
+        ["loss=huber", "loss.delta=2"],
+        ["loss=quantile"],
+        ["loss=cross_entropy", "loss.label_smoothing=0.1"],
+    ]
+    assert len({job(*other).key("d") for other in [[], *others]}) == 5
+
+
+def test_a_configuration_without_a_loss_makes_the_same_job(values, job):
+    older = values()
+    del older["loss"]
+    assert Job.model_validate_json(json.dumps(older)) == job()
 
 
 def test_the_key_tells_the_version_of_the_numerics(job, monkeypatch):
@@ -269,10 +309,11 @@ def test_the_key_tells_every_choice(job):
         ("schedule", "cosine"),
         ("optimizer", "momentum"),
         ("init", "he_uniform"),
+        *[("loss", usual) for usual in ("auto", "cross_entropy", "binary_cross_entropy", "squared_error")],
         ("data", "digits"),
         ("trainer", "minibatch"),
     }
-    assert len(set(made.values())) == len(OPTIONS) - len(GROUPS) + 1
+    assert len(set(made.values())) == len(OPTIONS) - len(GROUPS) + 1 - 3  # of usual losses, the data say which it is
 
 
 def test_the_key_tells_the_data(job):

@@ -13,6 +13,7 @@ CHOSEN = {
     "schedule": "cosine",
     "optimizer": "momentum",
     "init": "he_uniform",
+    "loss": "auto",
     "data": "digits",
 }
 

@@ -55,6 +55,7 @@ APART = [
     ("arch=wide",),
     ("activation=tanh",),
     ("output_activation=tanh",),
+    ("loss=cross_entropy", "loss.label_smoothing=0.1"),
     ("optimizer=adam",),
     ("data=wine",),
     ("data.val_fraction=0.3",),
