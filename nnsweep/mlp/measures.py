@@ -10,8 +10,9 @@ import re
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.classification_measures import CLASSIFICATION_MEASURES
 from nnsweep.mlp.predictions import Measure, Measures, Predictions
+from nnsweep.mlp.regression_measures import REGRESSION_MEASURES
 
-MEASURES = Measures(CLASSIFICATION_MEASURES)
+MEASURES = Measures(CLASSIFICATION_MEASURES | REGRESSION_MEASURES)
 DEFAULT_MEASURES = {
     "classification": ("accuracy",),
     "multilabel": ("accuracy", "f1_macro"),
