@@ -15,8 +15,10 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.schema import Settings
+from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
 from nnsweep.tracking.record import Setting
@@ -74,10 +76,11 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
     dict
         ``depth``, ``width``, ``n_parameters`` and ``epoch_flops`` of its network, and the `make_yardstick` of its data.
     """
-    layers, n_classes = job.arch.sizes, examples.n_classes
+    layers = job.arch.sizes
+    n_outputs = make_loss(job.training().loss, examples.task).count_outputs(examples.n_outputs)
     counts = measure_extent(layers) | {
-        "n_parameters": n_parameters(examples.n_features, layers, n_classes),
-        "epoch_flops": epoch_flops(examples.train.X, layers, n_classes),
+        "n_parameters": n_parameters(examples.n_features, layers, n_outputs),
+        "epoch_flops": epoch_flops(examples.train.X, layers, n_outputs),
     }
     return {name: float(count) for name, count in counts.items()} | make_yardstick(examples)
 
@@ -88,15 +91,21 @@ def make_yardstick(examples: Dataset) -> dict[str, float]:
     Returns
     -------
     dict
-        ``chance_accuracy``, the share of the test part's largest class, which is the best that a constant prediction
-        can reach; ``n_train_samples``, ``n_test_samples`` and, where there is a validation part, ``n_val_samples``;
-        ``feature_scale`` where it is so large that it may keep a network from learning.
+        ``chance_accuracy``, the share of the test part's largest class or commonest labels, each row as it weighs,
+        which is the best that a constant prediction can reach; for regression there is none. ``n_train_samples``,
+        ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where it is so
+        large that it may keep a network from learning.
     """
-    largest = np.bincount(examples.test.y).max()
-    chance = {"chance_accuracy": float(largest / examples.test.n_samples)}
+    chance = {} if examples.task == "regression" else {"chance_accuracy": _find_chance(examples.test)}
     parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items()}
     scale = examples.feature_scale
     return chance | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
+
+
+def _find_chance(test: Examples) -> float:
+    _, which = np.unique(test.y, axis=0, return_inverse=True)
+    counts = np.bincount(which, test.weight)
+    return float(counts.max() / counts.sum())
 
 
 def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str], varying: Collection[str]) -> str:

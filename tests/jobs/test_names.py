@@ -153,3 +153,21 @@ def test_job_knows_its_sizes_and_its_chance_accuracy(job):
         "n_test_samples": 5,
     }
     assert "n_val_samples" not in names.measure_sizes(job(), Dataset(**parts | {"val": None}, **about))
+
+
+def test_yardstick_counts_rows_as_they_weigh_and_labels_as_a_whole():
+    def chance(y, weight, **about):
+        part = Examples(np.eye(len(y)), np.array(y), None if weight is None else np.array(weight))
+        data = Dataset("few", part, None, part, **({"class_names": (), "source": "here"} | about))
+        return names.make_yardstick(data).get("chance_accuracy")
+
+    labels = {"task": "multilabel", "label_names": ("fur", "tail")}
+    assert chance([0, 0, 1], [1.0, 0.5, 4.5], class_names=("a", "b")) == 0.75
+    assert chance([[0, 1], [0, 0], [0, 1], [1, 1]], None, **labels) == 0.5
+    assert chance([[0.5], [1.5]], None, task="regression", target_names=("price",)) is None
+
+
+def test_regression_has_an_output_for_each_target(job):
+    part = Examples(np.eye(3), np.arange(6.0).reshape(3, 2))
+    data = Dataset("few", part, None, part, (), "here", task="regression", target_names=("a", "b"))
+    assert names.measure_sizes(job("arch=linear"), data)["n_parameters"] == 3 * 2 + 2
