@@ -114,21 +114,27 @@ def move_constants(options: Mapping[str, Any], solver: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in moved} | {"solver": solver}
 
 
-def make_hinting(init: Callable[Concatenate[Self, P], None]) -> Callable[Concatenate[Self, P], None]:
-    """Let a class say which options may be meant by names that it does not know; its signature stays as it is."""
-    parameters = inspect.signature(init).parameters
-    known = [*parameters][1:]
+def keep_options(init: Callable[Concatenate[Self, P], None]) -> Callable[Concatenate[Self, P], None]:
+    """Let a constructor that is only a signature keep its arguments as attributes, as scikit-learn wants it.
+
+    A name that it does not know is refused with the option that may be meant.
+    """
+    signature = inspect.signature(init)
+    known = [*signature.parameters][1:]
 
     @functools.wraps(init)
-    def hinted(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        options: Any = move_constants(kwargs, parameters["solver"].default)
+    def construct(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        options: Any = move_constants(kwargs, signature.parameters["solver"].default)
         for name in options:
             if name not in known:
                 message = f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
                 raise TypeError(f"{message}; {suggest_option(name, known)}")
-        init(self, *args, **options)
+        given = signature.bind(self, *args, **options)
+        given.apply_defaults()
+        for name in known:
+            setattr(self, name, given.arguments[name])
 
-    return hinted
+    return construct
 
 
 def list_choices(documented: Documented) -> Documented:
