@@ -21,7 +21,7 @@ from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Member, Stack
-from nnsweep.mlp.targets import fit_target_scaling
+from nnsweep.mlp.targets import TargetScaling, fit_target_scaling
 from nnsweep.mlp.threads import Threads
 
 NUMERICS_VERSION = 4
@@ -150,6 +150,7 @@ def train(
     training: Training,
     *,
     resumed: Sequence[Snapshot] | None = None,
+    scaling: TargetScaling | None = None,
     n_threads: int = 1,
 ) -> Iterator[Epoch]:
     """Train a stack of networks on shared data.
@@ -169,6 +170,9 @@ def train(
     resumed : sequence of Snapshot or None
         One for each member, all of one epoch, after which the same training goes on. Each network gets the result
         that it would have had without the stop, bit for bit, whatever other networks it is or was stacked with.
+    scaling : TargetScaling or None
+        How the targets of regression are standardized, where the networks begin with weights that know it; None for the
+        training part's own.
     n_threads : int
         How many threads may share the work of a full batch, this one included; they end with the training. No bit of
         the result depends on it, if BLAS uses one thread. Minibatches, CSR and small tiles are the work of one.
@@ -190,7 +194,7 @@ def train(
         raise ValueError("`patience` needs a validation part, got none")
     if resumed is not None:
         _require_one_epoch(resumed, len(members), training.epochs)
-    learned, val, test = _prepare(splits, np.dtype(training.dtype))
+    learned, val, test = _prepare(splits, np.dtype(training.dtype), scaling)
     stack = _stack(splits, network, members, training, learned=learned)
     patience = Patience(len(members), training.patience, training.min_delta)
     for number, one in enumerate(resumed or ()):
@@ -282,11 +286,14 @@ def _snapshots(stack: Stack, patience: Patience, endings: dict[int, Ending]) -> 
     return snapshot
 
 
-def _prepare(splits: Splits, dtype: np.dtype) -> tuple[Examples, Examples | None, Examples | None]:
+def _prepare(
+    splits: Splits, dtype: np.dtype, scaling: TargetScaling | None
+) -> tuple[Examples, Examples | None, Examples | None]:
     """Return the three parts in the precision of the training, made dense where that is quicker."""
     train = leave_out_weightless(splits.train)
     is_full = not isinstance(train.X, np.ndarray) and train.X.nnz > DENSEST * np.prod(train.X.shape)
-    scaling = fit_target_scaling(train) if splits.task == "regression" else None
+    if splits.task == "regression" and scaling is None:
+        scaling = fit_target_scaling(train)
 
     def convert(part: Examples) -> Examples:
         X = part.X.toarray() if is_full and not isinstance(part.X, np.ndarray) else part.X

@@ -13,6 +13,7 @@ from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.network import forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import exp, inv, reduce_on_plateau
+from nnsweep.mlp.targets import TargetScaling
 from nnsweep.mlp.train import Training, train
 from tests.covering import pairwise
 
@@ -173,6 +174,7 @@ from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import constant
 from nnsweep.mlp.stack import Member
+from nnsweep.mlp.targets import TargetScaling
 from nnsweep.mlp.train import Training, train
 part = Examples(np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 3)
 data = SimpleNamespace(train=part, val=None, test=part, task="classification", n_outputs=3)
@@ -333,3 +335,19 @@ def test_tiny_or_constant_training_parts_can_be_trained_on(network, member, run)
             costs = trained.history()["train_cost"]
             assert np.isfinite(costs).all()
             assert batch_size in (1, 2) or costs[-1] < costs[0]
+
+
+def test_targets_in_any_unit_give_the_same_training(network, member):
+    random = np.random.default_rng(0)
+    X, z = random.normal(size=(40, 3)), random.normal(size=(40, 2))
+    scaling = TargetScaling(np.array([3.0, -1.0]), np.array([4.0, 0.5]))
+    how = Training(optimizer=OPTIMIZERS["gradient_descent"], epochs=3)
+
+    def last_cost(y, scaling):
+        data = SimpleNamespace(train=Examples(X, y), val=None, test=None, task="regression", n_outputs=2)
+        return [*train(data, network(), [member()], how, scaling=scaling)][-1].train_cost[0]
+
+    known = TargetScaling(np.zeros(2), np.ones(2))
+    assert last_cost(scaling.restore(z), scaling) == pytest.approx(last_cost(z, known), rel=1e-12)
+    assert last_cost(z, None) == pytest.approx(last_cost(scaling.restore(z), None), rel=1e-12)
+    assert last_cost(z, None) != pytest.approx(last_cost(z, known), rel=1e-3)
