@@ -259,7 +259,8 @@ def mish() -> Activation:
 
     def gate(z: FloatArray) -> FloatArray:
         n = np.exp(-np.abs(z))
-        return np.where(z > 0, (1 + 2 * n) / (1 + 2 * n + 2 * n * n), n * (2 + n) / (2 + n * (2 + n)))
+        above, below = (1 + 2 * n) / (1 + 2 * n + 2 * n * n), n * (2 + n) / (2 + n * (2 + n))
+        return np.asarray(np.where(z > 0, above, below))
 
     def slope(z: FloatArray, a: FloatArray) -> FloatArray:
         tanh = gate(z)
