@@ -28,6 +28,7 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         Activation of the hidden layers:
         $activation.
         A dict gives its settings, too: ``{"name": "leaky_relu", "negative_slope": 0.1}``.
+        Its ``layers`` may name an activation for each hidden layer: ``{"name": "relu", "layers": ["relu", "tanh"]}``.
     output_activation : str
         Of the last layer, before the softmax.
     dropout : float

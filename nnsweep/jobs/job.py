@@ -27,8 +27,10 @@ from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 
+_LIST = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)  # JSON has lists for tuples
 _PIECES = {name: maker for name, maker in SCHEDULES.signatures.items() if name not in ("join", "reduce_on_plateau")}
 _Piece = Annotated[Part, one_choice(_PIECES, without=SCHEDULES.given)]
+_LAYERS = {"layers": (Annotated[tuple[Annotated[str, one_of(ACTIVATIONS)], ...], _LIST] | None, None)}
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
 TABLE_WEIGHT_DECAY = 0.01
 """The weight decay for null where the data are a table of the user's, and the estimator's; see experiments/defaults."""
@@ -71,7 +73,7 @@ class Recipe(Settings):
     """How a network is made and trained; the fields have the names of the configuration."""
 
     arch: Arch
-    activation: Annotated[Part, one_choice(ACTIVATIONS.signatures)]
+    activation: Annotated[Part, one_choice(ACTIVATIONS.signatures, more=_LAYERS)]
     output_activation: Annotated[str, one_of(ACTIVATIONS)]
     schedule: Annotated[Part, one_choice(SCHEDULES.signatures, without=SCHEDULES.given, replace={Schedule: _Piece})]
     optimizer: Annotated[Part, one_choice(OPTIMIZERS.signatures, more=_WEIGHT_DECAY)]
@@ -96,6 +98,16 @@ class Recipe(Settings):
             raise ValueError(f"schedule: {error}") from error
         return self
 
+    @model_validator(mode="after")
+    def _check_layers(self) -> "Recipe":
+        layers, n_hidden = self.activation.settings()["layers"], len(self.arch.sizes)
+        if layers is not None and len(layers) != n_hidden:
+            raise ValueError(
+                f"activation.layers=[{','.join(layers)}]: must have one activation for each of the {n_hidden} hidden "
+                f"layers, has {len(layers)}"
+            )
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as JSON: the classes of the parts cannot be imported by name in another process."""
         return type(self).model_validate_json, (self.model_dump_json(),)
@@ -110,10 +122,15 @@ class Recipe(Settings):
 
     def network(self) -> Network:
         """Return what the network shares with others of its stack."""
+        constants = self.activation.settings()
+        layers = constants.pop("layers")
+        activation = ACTIVATIONS[self.activation.name](**constants)
         return Network(
             hidden_layer_sizes=self.arch.sizes,
-            activation=ACTIVATIONS[self.activation.name](**self.activation.settings()),
+            activation=activation,
             output_activation=ACTIVATIONS[self.output_activation](),
+            layer_activations=layers
+            and tuple(activation if name == self.activation.name else ACTIVATIONS[name]() for name in layers),
             dropout=self.trainer.settings()["dropout"],
         )
 
@@ -158,6 +175,7 @@ WHEREABOUTS = {"home", "path", "test_path"}
 _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "sheet")
 _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
 _LATER: dict[str, tuple[str, ...]] = {
+    "activation": ("layers",),
     "trainer": ("class_weight",),
     "data": ("ignore", "rare", "split_by", *_LAYOUT, *_CELLS),
 }

@@ -260,7 +260,8 @@ def mish() -> Activation:
     def gate(z: FloatArray) -> FloatArray:
         n = np.exp(-np.abs(z))
         above, below = (1 + 2 * n) / (1 + 2 * n + 2 * n * n), n * (2 + n) / (2 + n * (2 + n))
-        return np.asarray(np.where(z > 0, above, below))
+        tanh: FloatArray = np.where(z > 0, above, below)
+        return tanh
 
     def slope(z: FloatArray, a: FloatArray) -> FloatArray:
         tanh = gate(z)

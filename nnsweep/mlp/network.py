@@ -48,6 +48,8 @@ class Network:
         Units of each hidden layer; empty for multinomial logistic regression.
     activation : Activation
         Of the hidden layers.
+    layer_activations : tuple of Activation or None
+        One for each hidden layer, in the place of `activation`; None where all have that one.
     output_activation : Activation
         Of the last layer; its values are the logits.
     dropout : float
@@ -57,11 +59,14 @@ class Network:
     hidden_layer_sizes: tuple[int, ...]
     activation: Activation
     output_activation: Activation
+    layer_activations: tuple[Activation, ...] | None = None
     dropout: float = 0.0
 
     def activation_of(self, layer: int) -> Activation:
         """Return the activation of the layer with that number, counted from 0."""
-        return self.activation if layer < len(self.hidden_layer_sizes) else self.output_activation
+        if layer == len(self.hidden_layer_sizes):
+            return self.output_activation
+        return self.layer_activations[layer] if self.layer_activations else self.activation
 
 
 def n_parameters(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> int:

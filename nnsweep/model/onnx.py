@@ -287,10 +287,9 @@ def _add_network(graph: Graph, signal: str, model: Model) -> list[Any]:
     parts = []
     for member in model.members:
         a = signal
-        for number, (W, b) in enumerate(member.layers):
-            is_last = number == len(member.layers) - 1
+        for (W, b), settings in zip(member.layers, member.activations, strict=True):
             z = graph.add("Add", graph.add("MatMul", a, graph.constant(W)), graph.constant(b))
-            a = add_activation(graph, z, member.about["output_activation" if is_last else "activation"])
+            a = add_activation(graph, z, settings)
         softmax = graph.add("Softmax", graph.cast(a, np.float64), axis=1)
         parts.append(graph.add("Mul", softmax, graph.constant(member.share, np.float64)))
     shares = graph.add("Sum", *parts, output="probabilities")

@@ -19,6 +19,7 @@ import numpy as np
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
 from nnsweep.mlp import activations
+from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.model import predictor
 from nnsweep.model.predictor import FORMAT, Model, read, write
 
@@ -82,7 +83,7 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
             numbers = range(sum(name.startswith("best_W") for name in file.files))
             layers = [(file[f"best_W{number}"], file[f"best_b{number}"]) for number in numbers]
         about = model.about | {
-            "activation": dict(config["activation"]),
+            "activation": _describe_activation(config["activation"]),
             "output_activation": {"name": str(config["output_activation"])},
             "run": dict(run),
         }
@@ -91,6 +92,17 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
     except _DAMAGES as error:
         raise DataError(f"{weights.name} or {preparation.name} is damaged ({error}); train the run again") from error
     return model._replace(about=about, layers=layers)
+
+
+def _describe_activation(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give each hidden layer's activation its settings, if the layers have their own; those not given are defaults."""
+    activation = dict(settings)
+    names = activation.pop("layers", None)
+    if not names:
+        return activation
+    defaults = {name: {key: default for key, (_, default) in ACTIVATIONS.settings(name).items()} for name in names}
+    layers = [activation if name == activation["name"] else {"name": name, **defaults[name]} for name in names]
+    return {"name": activation["name"], "layers": layers}
 
 
 def bundle_predictor() -> str:

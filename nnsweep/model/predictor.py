@@ -43,6 +43,12 @@ class Member(NamedTuple):
     layers: list[tuple[NDArray[Any], NDArray[Any]]]
     share: float
 
+    @property
+    def activations(self) -> list[dict[str, Any]]:
+        """The name and the settings of each layer's activation."""
+        hidden = self.about["activation"]
+        return [*hidden.get("layers", [hidden] * (len(self.layers) - 1)), self.about["output_activation"]]
+
 
 class Model(NamedTuple):
     """A trained network, or an ensemble of some, and all that it needs to be used.
@@ -51,9 +57,10 @@ class Model(NamedTuple):
     ----------
     about : dict
         What JSON can say of it: ``format``, ``classes`` (their names, in the order of the probabilities),
-        ``activation`` and ``output_activation`` (each a ``name`` and its settings), ``preparation`` (its values),
-        ``example`` (some rows as they are before the preparation) and ``run`` (where it comes from). An ensemble has
-        ``members``, each with its activations, ``n_layers``, ``weight`` (a whole number) and ``run``.
+        ``activation`` and ``output_activation`` (each a ``name`` and its settings; ``layers``, a list of such settings,
+        where the hidden layers have activations of their own), ``preparation`` (its values), ``example`` (some rows as
+        they are before the preparation) and ``run`` (where it comes from). An ensemble has ``members``, each with its
+        activations, ``n_layers``, ``weight`` (a whole number) and ``run``.
     layers : list of (W, b)
         Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), in the precision that they were trained in;
         those of an ensemble's members one after the other.
@@ -90,7 +97,8 @@ class Model(NamedTuple):
 
 def write(model: Model, file: BinaryIO) -> None:
     """Write a model file, in the earliest layout that has a place for the model."""
-    about = model.about | {"format": 2 if "members" in model.about else 1}
+    is_simple = "members" not in model.about and "layers" not in model.about.get("activation", {})
+    about = model.about | {"format": 1 if is_simple else 2}
     arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(about))}
     arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
     for number, (W, b) in enumerate(model.layers):
@@ -145,10 +153,9 @@ def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
 
 
 def _logits(member: Member, X: Any) -> NDArray[np.float64]:
-    hidden, output = (_activation(member.about[name]) for name in ("activation", "output_activation"))
     a = X.astype(member.layers[0][0].dtype, copy=False)
-    for number, (W, b) in enumerate(member.layers):
-        a = (hidden if number < len(member.layers) - 1 else output)(a @ W + b)
+    for (W, b), settings in zip(member.layers, member.activations, strict=True):
+        a = _activation(settings)(a @ W + b)
     return np.asarray(a, dtype=np.float64)
 
 

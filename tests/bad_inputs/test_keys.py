@@ -148,6 +148,7 @@ KEYS = [
     whole("checkpoint_every", 1, optional=True),
     Key("rerun", [*TEXT, "some", "''"], ["all", "failed", "none", "null"]),
     Key("activation.name", [*NAME, "null"], ["relu"]),
+    Key("activation.layers", ["x", "1", "{a: 1}", "[]", "[x]", "[1]", "[null]", "[relu,tanh]"], ["null", "[tanh]"]),
     Key("arch.name", NO_TEXT, ["mine"]),
     Key(
         "arch.hidden_layer_sizes",

@@ -5,12 +5,14 @@ import sys
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
+from nnsweep.errors import ConfigError
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.job import OPERATIONAL, Job, Sweep, Tracking
 from nnsweep.jobs.machine import parse_size
@@ -26,6 +28,7 @@ OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / gro
 
 MANDATORY = {
     "custom": ["arch.hidden_layer_sizes=[4,6,4]"],
+    "uniform": ["arch.depth=1", "arch.width=16"],
     "table": ["data.path=cats.csv"],
     "text": ["data.path=posts"],
     "openml": ["data.dataset=cats"],
@@ -52,7 +55,7 @@ def other(path, value):
     texts = {"output_activation": "swish", "dtype": "float64" if value == "float32" else "float32"}
     texts |= {"vectorizer_fit": "train_and_test", "analyzer": "char"}
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
-    missing |= {"class_weight": "balanced", "weight_decay": 0.125}
+    missing |= {"class_weight": "balanced", "weight_decay": 0.125, "layers": ["tanh"]}
     missing |= {"decimal": "comma", "thousands": "point", "date_format": "%d.%m.%Y", "missing_marks": ["unknown", -999]}
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
     missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}
@@ -298,6 +301,27 @@ def test_the_key_tells_class_weights(job):
     keys = [job(f"trainer.class_weight={weights}").key("d") for weights in written]
     assert keys[3] == keys[4]
     assert len(set(keys)) == 4
+
+
+def test_configuration_without_activations_of_layers_makes_the_same_job(values, job):
+    given = values()
+    del given["activation"]["layers"]
+    assert job_of(given) == job()
+    assert job_of(given).key("d") == job().key("d")
+
+
+def test_layers_get_activations_of_their_own(job):
+    given = ("arch=deep", "activation=elu", "activation.alpha=0.5", "activation.layers=[tanh,elu,elu]")
+    network, z = job(*given).network(), np.array([-1.0, 1.0])
+    values = [network.activation_of(layer).value(z).tolist() for layer in range(4)]
+    bent = [0.5 * np.expm1(-1), 1.0]
+    assert values == [np.tanh(z).tolist(), bent, bent, z.tolist()]
+    assert job(*given).key("d") != job(*given[:-1]).key("d")
+
+
+def test_activations_that_are_not_one_for_each_layer_are_refused(job):
+    with pytest.raises(ConfigError, match=r"activation.layers=\[tanh\]: must have one .* 3 hidden layers, has 1"):
+        job("arch=deep", "activation.layers=[tanh]")
 
 
 def test_the_key_tells_every_choice(job):

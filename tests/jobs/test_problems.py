@@ -68,7 +68,7 @@ GOLDEN = [  # overrides, the line
         "optimizer.momentun=1: there is no such key; did you mean 'momentum'? "
         "Known: learning_rate, momentum, weight_decay",
     ),
-    (["+activation.slope=1"], "activation.slope=1: there is no such key"),
+    (["+activation.slope=1"], "activation.slope=1: there is no such key; known: layers"),
     (["seed=x"], "seed=x: must be a whole number"),
     (["seed=1.5"], "seed=1.5: must be a whole number"),
     (["seed=true"], "seed=True: must be a whole number"),

@@ -209,6 +209,13 @@ def test_gradients_agree_with_complex_steps(activation, cases, analytic, flat, u
     assert {where: error for where, error in errors.items() if error > 1e-12} == {}
 
 
+def test_layers_with_activations_of_their_own_have_right_gradients(network, draw_layers, gate_a):
+    random = np.random.default_rng(4)
+    net = replace(network((3, 4)), layer_activations=(ACTIVATIONS["softplus"](), ACTIVATIONS["gelu"]()))
+    X, y = random.normal(size=(9, 5)), random.integers(3, size=9)
+    assert gate_a(Case(net, ("", ""), draw_layers(random, (5, 3, 4, 3)), X, y, [], 0.0))[0]
+
+
 def test_sparse_and_dense_products_agree_forward_and_backward(network, draw_layers, flat):
     random = np.random.default_rng(3)
     X = random.normal(size=(9, 7)) * (random.random((9, 7)) < 0.4)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -44,6 +44,9 @@ def preparation(cats: pd.DataFrame) -> Preparation:
 def network() -> Callable[..., Model]:
     """Give a function that draws a network, of two hidden layers, behind a preparation."""
 
+    def settings(name: str) -> dict[str, object]:
+        return {"name": name, **SETTINGS.get(name, {})}
+
     def drawn(
         preparation: Preparation,
         activation: str = "tanh",
@@ -51,6 +54,7 @@ def network() -> Callable[..., Model]:
         *,
         output_activation: str = "identity",
         seed: int = 1,
+        layers: Sequence[str] = (),
     ) -> Model:
         names = [column.name for column in preparation.columns]
         frame = pd.DataFrame({name: ["a"] for name in names})
@@ -58,20 +62,20 @@ def network() -> Callable[..., Model]:
         frame = frame.assign(**{name: [1.0] for name in names if kinds[name] == "number"})
         random = np.random.default_rng(seed)
         sizes = (preparation.transform(frame).shape[1], 7, 5, 3)
-        layers = [
+        weights = [
             (random.normal(0, 1, pair).astype(dtype), random.normal(0, 1, pair[1]).astype(dtype))
             for pair in pairwise(sizes)
         ]
         about = {
             "format": 1,
             "classes": ["10", "no\u00ebl", "=1+1"],
-            "activation": {"name": activation, **SETTINGS.get(activation, {})},
+            "activation": settings(activation) | ({"layers": [*map(settings, layers)]} if layers else {}),
             "output_activation": {"name": output_activation},
             "preparation": preparation.values,
             "example": None,
             "run": {"run_id": "r1", "name": "7-5-tanh", "test_accuracy": 0.5},
         }
-        return Model(about, layers, dict(preparation.arrays))
+        return Model(about, weights, dict(preparation.arrays))
 
     return drawn
 

@@ -77,6 +77,13 @@ def test_an_output_activation_is_in_the_graph(network, preparation, cats):
     np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
 
 
+def test_each_layer_may_have_its_own_activation(network, preparation, cats):
+    model = network(preparation, layers=("elu", "relu"))
+    _, told = run(model, columns(cats))
+    ours = predictions(model, cats, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
+
+
 def test_a_category_that_is_not_known_has_no_indicator(network, preparation, cats):
     model, table = network(preparation), cats.assign(colour="purple")
     _, told = run(model, columns(table))

@@ -51,6 +51,15 @@ def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
     assert json.loads(json.dumps(model.about)) == model.about
 
 
+def test_a_model_has_each_layers_activation_with_its_settings(left):
+    preparation, weights, _ = left
+    config = CONFIG | {"activation": {"name": "elu", "alpha": 1.5, "layers": ["leaky_relu"]}}
+    model = pack_model(preparation, weights, config, {})
+    assert model.about["activation"] == {"name": "elu", "layers": [{"name": "leaky_relu", "negative_slope": 0.01}]}
+    one = pack_model(preparation, weights, CONFIG | {"activation": {"name": "elu", "alpha": 1.5, "layers": None}}, {})
+    assert one.about["activation"] == {"name": "elu", "alpha": 1.5}
+
+
 def test_a_preparation_is_written_once_and_kept_with_its_data(iris):
     assert pack_preparation(iris) is pack_preparation(iris)
     gone = weakref.ref(iris)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_array
+from scipy.special import softmax
 
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fit_preparation
@@ -61,6 +62,15 @@ def test_probabilities_are_the_softmax_of_the_trainers_logits(name, dtype, netwo
     np.testing.assert_allclose(told, powers / powers.sum(axis=1, keepdims=True), rtol=0, atol=tolerance)
     np.testing.assert_allclose(told.sum(axis=1), 1, rtol=0, atol=1e-15)
     assert told.dtype == np.float64
+
+
+def test_each_layer_has_its_own_activation(network, preparation, cats):
+    model, X = network(preparation, "tanh", layers=("elu", "tanh")), preparation.transform(cats)
+    hidden = ACTIVATIONS["elu"](**SETTINGS["elu"]), ACTIVATIONS["tanh"]()
+    outputs = X
+    for (W, b), activation in zip(model.layers, [*hidden, ACTIVATIONS["identity"]()], strict=True):
+        outputs = activation.value(outputs @ W + b)
+    np.testing.assert_allclose(probabilities(model, X), softmax(outputs, axis=1), rtol=0, atol=1e-14)
 
 
 @given(arrays(np.float64, (3, 9), elements=st.floats(-1e3, 1e3)))

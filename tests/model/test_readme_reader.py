@@ -47,6 +47,13 @@ def test_it_gives_the_same_probabilities(name, dtype, probabilities, network, pr
     np.testing.assert_allclose(told, ours, rtol=0, atol={"float32": 2e-6, "float64": 1e-13}[dtype])
 
 
+def test_it_gives_each_layer_its_own_activation(probabilities, network, preparation, cats, tmp_path):
+    model = network(preparation, layers=("elu", "relu"))
+    told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+    ours = predictions(model, cats, prepared.features).iloc[:, 1:]
+    np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("kinds", [{"weight": "number"}, {"fur": "category"}])
 def test_it_reads_purely_numeric_and_purely_categorical_tables(kinds, probabilities, network, cats, tmp_path):
     model = network(fit_preparation(cats[[*kinds]], kinds, missing="most_frequent")[1], output_activation="tanh")
