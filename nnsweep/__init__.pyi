@@ -2,6 +2,7 @@
 
 from .api.confirm import confirm as confirm
 from .api.load import load_correct as load_correct
+from .api.load import load_evaluations as load_evaluations
 from .api.load import load_histories as load_histories
 from .api.load import load_results as load_results
 from .api.report import report as report

@@ -119,8 +119,8 @@ def test_job_folder_looks_like_hydras_and_holds_the_whole_record(nnsweep, study)
     assert {path.name for path in sweep.iterdir()} >= {"multirun.yaml", "0", "1", "table.csv"}
     job = sweep / "1"
     assert {path.name for path in job.iterdir()} == {
-        ".hydra", "config.yaml", "correct.npz", "environment.json", "history.parquet", "record.json",
-        "preparation.npz", "weights.npz",
+        ".hydra", "config.yaml", "correct.npz", "environment.json", "evaluation.npz", "history.parquet",
+        "record.json", "preparation.npz", "weights.npz",
     }  # fmt: skip
     assert "seed=6" in yaml.safe_load((job / ".hydra" / "overrides.yaml").read_text())
     assert yaml.safe_load((job / "config.yaml").read_text())["seed"] == 6
@@ -131,6 +131,7 @@ def test_job_folder_looks_like_hydras_and_holds_the_whole_record(nnsweep, study)
         "config.yaml",
         "correct.npz",
         "environment.json",
+        "evaluation.npz",
         "history.parquet",
         "preparation.npz",
         "weights.npz",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nnsweep.api.load import load_correct, load_histories, load_results
+from nnsweep.api.load import load_correct, load_evaluations, load_histories, load_results
 from nnsweep.cli.main import main
 from nnsweep.errors import StoreError
 
@@ -108,7 +108,7 @@ def test_files_that_are_gone_are_named(command, a_run, second, run):
 def test_python_names_files_that_are_gone(second):
     shutil.rmtree(second / "mlartifacts")
     runs = load_results("nnsweep")
-    for load in (load_histories, load_correct):
+    for load in (load_histories, load_correct, load_evaluations):
         with pytest.raises(StoreError, match="the files of 2 runs"):
             load(runs)
 

@@ -20,6 +20,7 @@ def use_runs(folder: Path) -> None:
     correct = nnsweep.load_correct(runs)
     shares = {run_id: float(one.right.mean()) for run_id, one in correct.items()}
     print(shares, nnsweep.compare_examples(runs, correct), nnsweep.estimate_accuracies(runs, correct))
+    print([evaluation.confusion.trace() for evaluation in nnsweep.load_evaluations(runs).values()])
     use_statistics(runs, histories)
     use_pictures(runs, histories)
     found = nnsweep.report(runs, folder / "report.html", baseline="wide")

@@ -1,4 +1,4 @@
-"""A finished study from its store: the frame of its runs, their curves, and which test examples they got right."""
+"""A finished study from its store: the frame of its runs, their curves, and how they did on the test examples."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from nnsweep.text import HIDDEN, is_broken, mask_secrets, printable, warn
 from nnsweep.tracking import artifacts, query, recorded_run
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.query import find_store_of_sweep
-from nnsweep.tracking.record import CorrectExamples, RunRecord
+from nnsweep.tracking.record import CorrectExamples, Evaluation, RunRecord
 from nnsweep.tracking.recorded_run import RecordedRun
 from nnsweep.tracking.store import Store, find_store, require_store, resolve_uri
 
@@ -152,6 +152,45 @@ def gather_correct(
         run_ids, lambda run_id: recorded_run.read_correct_with_digest(store, run_id)
     )
     return {run_id: correct for run_id, correct in found.items() if correct is not None}, missing
+
+
+def load_evaluations(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Evaluation]:
+    """Load what the networks of the runs of a frame do on the test part at their best epochs.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A frame of runs with their ``run_id``.
+    uri : str, optional
+        The store; if not given, the one that the frame names, or else as for `load_results`.
+
+    Returns
+    -------
+    dict
+        ``{run_id: Evaluation}``, without the runs that have none: see `nnsweep.mlp.evaluation.Evaluation`.
+
+    Raises
+    ------
+    ConfigError
+        If the frame has no run ids.
+    DataError
+        If a file is damaged.
+    StoreError
+        If the store cannot be used, or the files of some runs are gone.
+    """
+    check_inputs(["run_id"], runs=runs, uri=uri)
+    found, missing = gather_evaluations(runs, uri)
+    artifacts.raise_missing(missing)
+    return found
+
+
+def gather_evaluations(
+    runs: pd.DataFrame, uri: str | None = None
+) -> tuple[dict[str, Evaluation], list[artifacts.MissingFilesError]]:
+    """Load what there is of the evaluations of runs, and tell what is gone; see `load_evaluations`."""
+    store, run_ids = _find_run_ids(runs, uri)
+    found, missing = artifacts.gather_artifacts(run_ids, lambda run_id: recorded_run.read_run_evaluation(store, run_id))
+    return {run_id: evaluation for run_id, evaluation in found.items() if evaluation is not None}, missing
 
 
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from nnsweep.jobs.result import (
 )
 from nnsweep.jobs.task import Place
 from nnsweep.mlp.batches import LARGE_SCALE
+from nnsweep.mlp.evaluation import evaluate
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
@@ -45,7 +46,7 @@ from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
 from nnsweep.results.plots import COLOURS
 from nnsweep.text import STANDARDIZE, explain_scale
 from nnsweep.tracking import runs
-from nnsweep.tracking.record import CORRECT, Point, RunRecord
+from nnsweep.tracking.record import CORRECT, EVALUATION, Evaluation, Point, RunRecord, pack_evaluation
 from nnsweep.tracking.recorded_run import CONFIGURATION
 from nnsweep.tracking.runs import LONGEST_TAG, OWNER
 
@@ -250,9 +251,23 @@ class JobRun:
                 self.contents[PREPARATION] = preparation
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
+        if trained.layers and trained.best_layers:
+            self.contents[EVALUATION] = pack_evaluation(self._evaluate())
         if draw is not None:
             picture = draw(make_history_frame(history), self.place.name, self.place.folder)
             self.contents[picture.name] = picture.read_bytes()
+
+    def _evaluate(self) -> Evaluation:
+        """Evaluate the network of the best epoch on the test part."""
+        trained, examples = self.trained, self.examples
+        return evaluate(
+            self.job.network(),
+            trained.best_layers,
+            examples.test,
+            epoch=trained.best_epoch,
+            test_digest=examples.test_digest,
+            names=examples.class_names,
+        )
 
     def _make_result(self) -> JobResult:
         """Put the result together, from the state of the job as it is now."""

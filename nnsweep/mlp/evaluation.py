@@ -1,13 +1,210 @@
-"""What a trained network gives on examples: its outputs, computed apart from any training."""
+"""What the best network of a training gives on examples: its outputs, and what they come to on the test part.
+
+An evaluation is made once, when a training has ended. It says which classes are taken for which, and how far the
+confidence of the network can be trusted, before and after its temperature has been scaled.
+"""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from nnsweep.mlp.arrays import Features, FloatArray
+from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Task
 from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.losses import softmax
 from nnsweep.mlp.network import Layer, Layers, Network, forward
 
 OUTPUT_BYTES = 2**24
 """What the values of all layers may take at once when outputs are computed."""
+N_BINS = 15
+"""Bins of confidence, as Guo et al. have them."""
+TEMPERATURES = 0.01, 100.0
+"""The lowest and the highest temperature that is fitted."""
+_STEPS = 100
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """What a run's network does on the test part at its best epoch.
+
+    Attributes
+    ----------
+    task : {"classification", "multilabel", "regression"}
+        What was learned.
+    epoch : int
+        The best epoch.
+    test_digest : str
+        SHA-256 of the test set: runs with the same digest have the same examples in the same order.
+    names : tuple of str
+        Of the classes.
+    confusion : ndarray of int, shape (n_classes, n_classes)
+        How many examples of each class, by row, were taken for each class, by column.
+    reliability : ndarray of shape (2, N_BINS, 3)
+        Of each bin of confidence, how many examples it has, the sum of their confidences, and how many are right;
+        first as the network is, then at its `temperature`. See `bin_confidences`.
+    temperature : float
+        What the logits are divided by; 1 for a network that was not calibrated.
+    """
+
+    task: Task
+    epoch: int
+    test_digest: str
+    names: tuple[str, ...]
+    confusion: IntArray
+    reliability: FloatArray
+    temperature: float = 1.0
+
+
+def evaluate(network: Network, layers: Layers, test: Examples, **facts: Any) -> Evaluation:
+    """Evaluate a trained network on the test part.
+
+    Parameters
+    ----------
+    network, layers : Network, list of Layer
+        The network, with K = 1.
+    test : Examples
+        The test part.
+    **facts
+        ``epoch``, ``test_digest`` and ``names`` of the `Evaluation`.
+    """
+    confusion, reliability = evaluate_classes(compute_outputs(network, layers, test.X), test.y)
+    return Evaluation(task="classification", confusion=confusion, reliability=reliability, **facts)
+
+
+def evaluate_classes(outputs: FloatArray, y: IntArray, temperature: float = 1.0) -> tuple[IntArray, FloatArray]:
+    """Count what classes are taken for, and bin the confidences before and after the temperature is scaled.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_classes)
+        Logits.
+    y : ndarray of shape (n_samples,)
+        Class numbers.
+    temperature : float
+        What the logits are divided by.
+
+    Returns
+    -------
+    confusion : ndarray of int64, shape (n_classes, n_classes)
+        See `Evaluation`; of equal logits the first wins.
+    reliability : ndarray of shape (2, N_BINS, 3)
+        See `Evaluation`.
+    """
+    n_classes = outputs.shape[1]
+    predicted = outputs.argmax(axis=1)
+    confusion = np.bincount(y * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+    before = bin_confidences(outputs, y)
+    after = before if temperature == 1 else bin_confidences(outputs / temperature, y)
+    return confusion, np.stack([before, after])
+
+
+def bin_confidences(outputs: FloatArray, y: IntArray) -> FloatArray:
+    """Sort samples into bins of equal width by their confidence, the probability of the class that is predicted.
+
+    A confidence on the edge of two bins belongs to the lower one.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_classes)
+        Logits; a sample without a probability, whose logits are not finite, is in no bin.
+    y : ndarray of shape (n_samples,)
+        Class numbers.
+
+    Returns
+    -------
+    ndarray of float64, shape (N_BINS, 3)
+        Of each bin its number of samples, the sum of their confidences, and how many are right.
+
+    Examples
+    --------
+    >>> bins = bin_confidences(np.log([[0.9, 0.1], [0.95, 0.05], [0.22, 0.78]]), np.array([0, 1, 1]))
+    >>> bins[[11, 13, 14]].round(2).tolist()
+    [[1.0, 0.78, 1.0], [1.0, 0.9, 1.0], [1.0, 0.95, 0.0]]
+    """
+    confidences = softmax(outputs).max(axis=1)
+    known = np.isfinite(confidences)
+    confidences, is_right = confidences[known], (outputs.argmax(axis=1) == y)[known]
+    places = np.clip(np.ceil(confidences * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+    columns = [np.bincount(places, weights=values, minlength=N_BINS) for values in (None, confidences, is_right)]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def calibration_error(bins: FloatArray) -> float:
+    """Give the expected calibration error, the mean distance from a sample's confidence to the accuracy in its bin.
+
+    ``sum(n_b * |accuracy_b - confidence_b|) / n`` over the bins.
+
+    Source: Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, 2017, equation 3.
+
+    Parameters
+    ----------
+    bins : ndarray of shape (n_bins, 3)
+        Of `bin_confidences`.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN without samples.
+
+    Examples
+    --------
+    >>> calibration_error(np.array([[10.0, 7.0, 6.0], [10.0, 9.5, 9.0]]))
+    0.075
+    """
+    n_samples, confidence, n_right = bins.T
+    total = n_samples.sum()
+    return float(np.abs(n_right - confidence).sum() / total) if total else float("nan")
+
+
+def fit_temperature(outputs: FloatArray, y: IntArray, weight: FloatArray | None = None) -> float:
+    """Find the temperature at which the logits have the smallest log loss.
+
+    The log loss is convex in ``1 / temperature``. Its slope there is the mean of ``sum(p * z) - z[y]``, with the
+    probabilities ``p = softmax(z / temperature)``; its root is found by Newton's method within bounds that close in.
+
+    Source: Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, 2017, section 4.2.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_classes)
+        Logits of samples that the network was not trained on.
+    y : ndarray of shape (n_samples,)
+        Class numbers.
+    weight : ndarray of shape (n_samples,) or None
+        How much each sample counts.
+
+    Returns
+    -------
+    float
+        Within `TEMPERATURES`: above 1 for an overconfident network. 1 where every sample is right, since the log loss
+        then has no minimum, and where there is no sample or a logit is not finite.
+
+    Examples
+    --------
+    >>> outputs = np.array([[4.0, 0.0]] * 4)
+    >>> round(fit_temperature(outputs, np.array([0, 0, 0, 1])), 4)  # 4 / log(3)
+    3.641
+    """
+    weights = np.ones(len(y)) if weight is None else weight
+    outputs, y, weights = outputs[weights > 0], y[weights > 0], weights[weights > 0]
+    true = outputs[np.arange(len(y)), y]
+    if not len(y) or not np.isfinite(outputs).all() or (true == outputs.max(axis=1)).all():
+        return 1.0
+    low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
+    inverse = 1.0
+    for _ in range(_STEPS):
+        probabilities = softmax(outputs * inverse)
+        mean = (probabilities * outputs).sum(axis=1)
+        slope = np.average(mean - true, weights=weights)
+        curvature = np.average((probabilities * (outputs - mean[:, None]) ** 2).sum(axis=1), weights=weights)
+        low, high = (inverse, high) if slope < 0 else (low, inverse)
+        following = inverse - slope / curvature if curvature > 0 else np.inf
+        if not low < following < high:
+            following = (low + high) / 2
+        if abs(following - inverse) <= 1e-12 * inverse:
+            break
+        inverse = following
+    return float(1 / inverse)
 
 
 def compute_outputs(network: Network, layers: Layers, X: Features) -> FloatArray:

@@ -1,22 +1,26 @@
-"""The record of a run: its settings, its final metrics, what became of it, and which test examples it got right.
+"""The record of a run: its settings, its final metrics, what became of it, and how it did on the test examples.
 
 A store keeps settings as text; here they become values again. The examples that a run got right are in a file of their
-own, ``correct.npz``, since they pair two runs example by example, even where each has one seed.
+own, ``correct.npz``, since they pair two runs example by example, even where each has one seed. What its network was
+like on them otherwise, such as which classes it took for which, is in ``evaluation.npz``.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import BoolArray, pack_arrays
 from nnsweep.mlp.curves import CURVES as CURVES  # the results look no further than a record
+from nnsweep.mlp.evaluation import Evaluation as Evaluation
 
 CORRECT = "correct.npz"
+EVALUATION = "evaluation.npz"
+_Value = TypeVar("_Value")
 _FIELDS = {"bits", "n_test", "epoch", "test_digest"}
 
 
@@ -60,17 +64,60 @@ def read_correct(path: Path) -> CorrectExamples:
     DataError
         If the file is damaged.
     """
+
+    def make(file: Mapping[str, Any]) -> CorrectExamples:
+        bits, n_test = file["bits"], int(file["n_test"])
+        if bits.dtype != np.uint8 or bits.shape != (-(-n_test // 8),):
+            raise ValueError(f"{bits.shape} bytes of {bits.dtype} are not {n_test} bits")
+        right = np.unpackbits(bits, count=n_test).astype(bool)
+        return CorrectExamples(right, int(file["epoch"]), str(file["test_digest"]))
+
+    return _read_archive(path, _FIELDS, make)
+
+
+def _read_archive(path: Path, fields: set[str], make: Callable[[Mapping[str, Any]], _Value]) -> _Value:
+    """Make a value of the arrays in a file, which must have some fields; raises `DataError` if it is damaged."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            if missing := _FIELDS - {*file.files}:
+            if missing := fields - {*file.files}:
                 raise ValueError(f"`{'`, `'.join(sorted(missing))}` missing")
-            bits, n_test = file["bits"], int(file["n_test"])
-            if bits.dtype != np.uint8 or bits.shape != (-(-n_test // 8),):
-                raise ValueError(f"{bits.shape} bytes of {bits.dtype} are not {n_test} bits")
-            right = np.unpackbits(bits, count=n_test).astype(bool)
-            return CorrectExamples(right, int(file["epoch"]), str(file["test_digest"]))
+            return make(file)
     except Exception as error:  # zipfile and NumPy raise whatever a damaged byte leads them to
         raise DataError(f"{path.name} is damaged ({error}); the job has to be run again: rerun=all") from error
+
+
+def pack_evaluation(evaluation: Evaluation) -> bytes:
+    """Write it as the content of ``evaluation.npz``, an array for each attribute; counts take few bytes."""
+    confusion = evaluation.confusion
+    arrays = vars(evaluation) | {"confusion": confusion.astype(np.min_scalar_type(int(confusion.max(initial=0))))}
+    return pack_arrays({name: np.array(value) for name, value in arrays.items()})
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read what `pack_evaluation` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged.
+    """
+
+    def make(file: Mapping[str, Any]) -> Evaluation:
+        names = tuple(map(str, file["names"].tolist()))
+        confusion, reliability = file["confusion"].astype(np.int64), file["reliability"].astype(np.float64)
+        if confusion.shape != (len(names),) * 2 or reliability.ndim != 3 or reliability.shape[::2] != (2, 3):
+            raise ValueError(f"{len(names)} names do not fit counts of shape {confusion.shape}, {reliability.shape}")
+        return Evaluation(
+            task="classification",
+            epoch=int(file["epoch"]),
+            test_digest=str(file["test_digest"]),
+            names=names,
+            confusion=confusion,
+            reliability=reliability,
+            temperature=float(file["temperature"]),
+        )
+
+    return _read_archive(path, {*Evaluation.__dataclass_fields__}, make)
 
 
 Setting: TypeAlias = bool | int | float | str | None

@@ -17,7 +17,15 @@ from nnsweep.text import printable
 from nnsweep.tracking.artifacts import gather_artifacts, list_sealed_files, open_artifact, raise_missing
 from nnsweep.tracking.backend import Run
 from nnsweep.tracking.query import find_job_run, find_runs_by_id, make_record
-from nnsweep.tracking.record import CORRECT, CorrectExamples, RunRecord, read_correct
+from nnsweep.tracking.record import (
+    CORRECT,
+    EVALUATION,
+    CorrectExamples,
+    Evaluation,
+    RunRecord,
+    read_correct,
+    read_evaluation,
+)
 from nnsweep.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -208,6 +216,18 @@ def read_correct_with_digest(store: Store, run_id: str) -> CorrectExamples | Non
     """Read the same, with the epoch and the digest of the test set."""
     with open_artifact(store, run_id, CORRECT) as path:
         return None if path is None else read_correct(path)
+
+
+def read_run_evaluation(store: Store, run_id: str) -> Evaluation | None:
+    """Read what a run's network does on the test part at its best epoch; None for a run that has no such file.
+
+    Raises
+    ------
+    DataError, StoreError
+        As for `read_correct_examples`.
+    """
+    with open_artifact(store, run_id, EVALUATION) as path:
+        return None if path is None else read_evaluation(path)
 
 
 def read_histories(store: Store, records: Sequence[RunRecord]) -> "dict[str, pd.DataFrame]":

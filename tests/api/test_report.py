@@ -144,6 +144,10 @@ def test_python_gives_the_same_answers(told, terminal):
     right = nnsweep.load_correct(runs)
     accuracies = {run_id: correct.right.mean() for run_id, correct in right.items()}
     assert accuracies == dict(zip(runs["run_id"], runs["test_accuracy"], strict=True))
+    evaluations = nnsweep.load_evaluations(runs)
+    assert {run_id: one.confusion.trace() for run_id, one in evaluations.items()} == {
+        run_id: correct.right.sum() for run_id, correct in right.items()
+    }
     assert nnsweep.compare_examples(runs, right)["n_runs"].tolist() == [3, 3]
     found = nnsweep.report("flowers", "python.html")
     assert found.section("answer").sentences[0] in terminal.out.replace("\\", "")

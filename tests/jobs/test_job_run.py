@@ -209,7 +209,7 @@ def test_stored_curves_have_the_first_last_and_best_epoch(run, store):
 
 def test_all_files_are_sent_and_the_weights_load_without_pickle(run, store, place):
     record = run()
-    files = {"config.yaml", "correct.npz", "environment.json", "history.parquet", "preparation.npz", "weights.npz"}
+    files = WHOLE - {"record.json"}
     assert artifacts(store, record.run_id) == files
     assert {path.name for path in place.folder.iterdir()} == {*files, "record.json"}
     assert read_kept(place.folder).files.keys() == files
@@ -350,6 +350,7 @@ WHOLE = {
     "config.yaml",
     "correct.npz",
     "environment.json",
+    "evaluation.npz",
     "history.parquet",
     "preparation.npz",
     "weights.npz",
@@ -638,7 +639,7 @@ def result(folder: Path) -> Any:
     table = pd.read_parquet(folder / "history.parquet")
     curves = {name: (column.dtype.str, column.to_numpy().tobytes()) for name, column in table.items()}
     arrays = {}
-    for name in ("weights.npz", "correct.npz"):
+    for name in ("weights.npz", "correct.npz", "evaluation.npz"):
         with np.load(folder / name, allow_pickle=False) as read:
             arrays |= {(name, array): (read[array].dtype.str, read[array].tobytes()) for array in read}
     metrics = {name: value for name, value in kept.record.metrics.items() if name != "duration_seconds"}

@@ -241,6 +241,7 @@ def test_refusing_store_leaves_training_and_record_complete(stack, refusing, tmp
             "config.yaml",
             "correct.npz",
             "environment.json",
+            "evaluation.npz",
             "history.parquet",
             "preparation.npz",
             "weights.npz",

@@ -1,8 +1,12 @@
+import contextlib
 import dataclasses
 
+import numpy as np
 import pytest
 
-from nnsweep.tracking.record import CHOICES, CURVES, RunRecord
+from nnsweep.errors import DataError
+from nnsweep.mlp.evaluation import Evaluation, evaluate_classes
+from nnsweep.tracking.record import CHOICES, CURVES, EVALUATION, RunRecord, pack_evaluation, read_evaluation
 
 
 def test_a_record_cannot_be_changed():
@@ -26,3 +30,40 @@ def test_records_of_the_same_values_are_equal():
 def test_no_name_is_both_a_choice_and_a_curve():
     assert not {*CHOICES} & {*CURVES}
     assert len({*CHOICES}) == len(CHOICES)
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    random = np.random.default_rng(0)
+    confusion, reliability = evaluate_classes(random.normal(size=(400, 3)), random.integers(0, 3, 400), 1.5)
+    facts = {"task": "classification", "epoch": 7, "test_digest": "ab" * 32, "names": ("no", "yes", "ά…")}
+    return Evaluation(confusion=confusion, reliability=reliability, temperature=1.5, **facts)
+
+
+def plain(evaluation: Evaluation) -> dict[str, object]:
+    return {
+        name: (value.dtype, value.tolist()) if isinstance(value, np.ndarray) else value
+        for name, value in vars(evaluation).items()
+    }
+
+
+def test_an_evaluation_comes_back_as_it_was(evaluation, tmp_path):
+    (tmp_path / EVALUATION).write_bytes(pack_evaluation(evaluation))
+    assert plain(read_evaluation(tmp_path / EVALUATION)) == plain(evaluation)
+
+
+def test_a_damaged_evaluation_is_told_or_the_same(evaluation, tmp_path):
+    whole, path, read = pack_evaluation(evaluation), tmp_path / EVALUATION, []
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with contextlib.suppress(DataError):
+            read.append(plain(read_evaluation(path)))
+    assert len(read) < len(whole) / 14
+    assert all(one == plain(evaluation) for one in read)
+
+
+def test_an_evaluation_whose_parts_do_not_fit_is_refused(evaluation, tmp_path):
+    other = dataclasses.replace(evaluation, names=("no", "yes"))
+    (tmp_path / EVALUATION).write_bytes(pack_evaluation(other))
+    with pytest.raises(DataError, match=r"evaluation\.npz is damaged \(2 names do not fit"):
+        read_evaluation(tmp_path / EVALUATION)
