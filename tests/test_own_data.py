@@ -254,17 +254,17 @@ def test_a_batch_that_is_larger_than_the_training_part_is_told(nnsweep):
     )
 
 
-def test_patience_needs_validation_rows_wherever_they_come_from(nnsweep, study):
+@pytest.mark.parametrize("setting", ["trainer.patience=2", "trainer.sealed_test=true"])
+def test_what_needs_validation_rows_takes_them_from_anywhere(setting, nnsweep, study):
     parts = np.where(np.arange(91) < 20, "test", np.where(np.arange(91) < 40, "val", "train"))
-    command = [*TABLE, "data.split=part", "data.val_fraction=0", "trainer.patience=2", "dry_run=true"]
+    command = [*TABLE, "data.split=part", "data.val_fraction=0", setting, "dry_run=true"]
     cats().assign(part=parts).to_csv("cats.csv", index=False)
     assert nnsweep(*command).code == 0
     cats().assign(part=np.where(parts == "val", "train", parts)).to_csv("cats.csv", index=False)
     said = nnsweep(*command)
     assert said.code == 2
     assert said.err == (
-        "nnsweep: error: trainer.patience=2 needs a validation part, and data.split names none: set data.val_fraction "
-        "above 0\n"
+        f"nnsweep: error: {setting} needs a validation part, and data.split names none: set data.val_fraction above 0\n"
     )
 
 

@@ -103,7 +103,7 @@ def require_fit(jobs: Sequence[Job]) -> None:
     for job in jobs:
         data = load_dataset(job.data)
         problems |= dict.fromkeys(
-            (_find_memory_problem(job), find_class_weight_problem(job, data), _find_patience_problem(job, data))
+            (_find_memory_problem(job), find_class_weight_problem(job, data), _find_validation_problem(job, data))
         )
         warnings[find_class_weight_warning(job, data)] = None
     if lines := [problem for problem in problems if problem]:
@@ -121,13 +121,12 @@ def _find_memory_problem(job: Job) -> str:
     return f"arch.hidden_layer_sizes={name_sizes(job.arch.sizes)[:60]}: {rule}"
 
 
-def _find_patience_problem(job: Job, data: Dataset) -> str:
-    """Say if early stopping has no validation part, because the table itself names the parts; empty if it has."""
-    patience = job.trainer.settings()["patience"]
-    if patience is None or data.val is not None:
+def _find_validation_problem(job: Job, data: Dataset) -> str:
+    """Say what lacks a validation part, because the table itself names the parts; empty if nothing does."""
+    setting = job.find_validation_need()
+    if not setting or data.val is not None:
         return ""
-    rule = "needs a validation part, and data.split names none: set data.val_fraction above 0"
-    return f"trainer.patience={patience} {rule}"
+    return f"{setting} needs a validation part, and data.split names none: set data.val_fraction above 0"
 
 
 def find_class_weight_problem(job: Job, data: Dataset) -> str:

@@ -307,15 +307,22 @@ class Job(Recipe):
 
     @model_validator(mode="after")
     def _check_parts(self) -> "Job":
-        patience, data = self.trainer.settings()["patience"], self.data.settings()
-        if patience is not None and not data["val_fraction"] and data.get("split") is None:
-            raise ValueError(f"trainer.patience={patience} needs a validation part: set data.val_fraction above 0")
+        data, needs_validation = self.data.settings(), self.find_validation_need()
+        if needs_validation and not data["val_fraction"] and data.get("split") is None:
+            raise ValueError(f"{needs_validation} needs a validation part: set data.val_fraction above 0")
         if data.get("fold") is not None and data["fold"] >= data["n_folds"]:
             raise ValueError(
                 f"data.fold={data['fold']}: must be below data.n_folds={data['n_folds']}; folds count from 0, as in "
                 f"data.fold='range(0,{data['n_folds']})'"
             )
         return self
+
+    def find_validation_need(self) -> str:
+        """Give the setting that needs a validation part, as it is written in an override; empty if none does."""
+        trainer = self.trainer.settings()
+        if trainer["patience"] is not None:
+            return f"trainer.patience={trainer['patience']}"
+        return "trainer.sealed_test=true" if trainer["sealed_test"] else ""
 
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""
@@ -326,6 +333,8 @@ class Job(Recipe):
                     identity[group].pop(name, None)
         if identity["loss"] in _USUAL_LOSSES:  # the data say which of them it is
             del identity["loss"]
+        if not identity["trainer"]["sealed_test"]:  # it is younger, too
+            del identity["trainer"]["sealed_test"]
         return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
 
     def key(self, data_digest: str, numerics: int | None = None) -> str:

@@ -323,20 +323,23 @@ def final_metrics(trained: Trained) -> dict[str, float]:
     Returns
     -------
     dict
-        ``test_accuracy`` at the best epoch, ``best_epoch``, ``best_val_accuracy`` (where there is a validation
-        part), ``final_test_accuracy``, ``max_test_accuracy`` (over all epochs, an optimistic number),
-        ``final_train_cost`` and ``epochs_trained``.
+        ``test_accuracy`` at the best epoch, ``final_test_accuracy`` and ``max_test_accuracy`` (over all epochs, an
+        optimistic number), unless the test is sealed; ``best_epoch``, ``best_val_accuracy`` (where there is a
+        validation part), ``final_train_cost`` and ``epochs_trained``.
     """
     history, best = trained.history(), trained.best_epoch
-    test = history["test_accuracy"]
     metrics = {
         "best_epoch": float(best),
-        "test_accuracy": float(test[best]),
-        "final_test_accuracy": float(test[-1]),
-        "max_test_accuracy": float(np.nanmax(test)),
         "final_train_cost": float(history["train_cost"][-1]),
         "epochs_trained": float(len(trained.rows) - 1),
     }
+    if "test_accuracy" in history:
+        test = history["test_accuracy"]
+        metrics |= {
+            "test_accuracy": float(test[best]),
+            "final_test_accuracy": float(test[-1]),
+            "max_test_accuracy": float(np.nanmax(test)),
+        }
     if "val_accuracy" in history:
         metrics["best_val_accuracy"] = float(history["val_accuracy"][best])
     return metrics

@@ -4,6 +4,7 @@ A run's name tells a person which job it is; the same job always has the same na
 a flat mapping, the sizes of its network and data as metrics, and a sentence each on the job and on its outcome.
 """
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
@@ -82,21 +83,23 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
         "n_parameters": n_parameters(examples.n_features, layers, n_outputs),
         "epoch_flops": epoch_flops(examples.train.X, layers, n_outputs),
     }
-    return {name: float(count) for name, count in counts.items()} | make_yardstick(examples)
+    return {name: float(count) for name, count in counts.items()} | make_yardstick(job, examples)
 
 
-def make_yardstick(examples: Dataset) -> dict[str, float]:
+def make_yardstick(job: Job, examples: Dataset) -> dict[str, float]:
     """Measure what the accuracy of a network has to be compared with.
 
     Returns
     -------
     dict
-        ``chance_accuracy``, the share of the test part's largest class or commonest labels, each row as it weighs,
-        which is the best that a constant prediction can reach; for regression there is none. ``n_train_samples``,
-        ``n_test_samples`` and, where there is a validation part, ``n_val_samples``; ``feature_scale`` where it is so
-        large that it may keep a network from learning.
+        ``chance_accuracy``, the share of the largest class or of the commonest labels of the test part, or of the
+        validation part if the test is sealed, each row as it weighs: the best that a constant prediction can reach; for
+        regression there is none. ``n_train_samples``, ``n_test_samples`` and, where there is a validation part,
+        ``n_val_samples``; ``feature_scale`` where it is so large that it may keep a network from learning.
     """
-    chance = {} if examples.task == "regression" else {"chance_accuracy": _find_chance(examples.test)}
+    is_sealed = job.trainer.settings()["sealed_test"]
+    measured = examples.val if is_sealed and examples.val is not None else examples.test
+    chance = {} if examples.task == "regression" else {"chance_accuracy": _find_chance(measured)}
     parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items()}
     scale = examples.feature_scale
     return chance | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
@@ -170,7 +173,7 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     """Flatten a job's settings to scalars by dotted name, with the names of the choices first.
 
     Lists become text, and layer sizes one word. The name that a choice's file sets is included where it differs from
-    the choice's own.
+    the choice's own, and that the test is sealed only where it is.
     """
     flat: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
     for name in type(job).model_fields:
@@ -183,6 +186,8 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
         for key, inner in value.model_dump(mode="json").items():
             flat[f"{name}.{key}"] = inner if isinstance(inner, bool | int | float | str | None) else str(inner)
     flat.pop("data.home", None)  # a folder of this machine, which says nothing about the job
+    if not flat["trainer.sealed_test"]:  # so that earlier versions' runs, which do not have it, do not differ
+        del flat["trainer.sealed_test"]
     repeated = [f"{group}.name" for group, name in chosen.items() if flat.get(f"{group}.name") == name]
     return {name: value for name, value in flat.items() if name not in repeated}
 
@@ -204,5 +209,8 @@ def describe_outcome(trained: Trained, validated: bool) -> str:
     best = trained.best_epoch
     if trained.ending == "diverged":
         return f"It diverged at epoch {len(trained.rows) - 1}."
+    if math.isnan(trained.rows[best].test_accuracy):
+        accuracy = f"Validation accuracy {trained.rows[best].val_accuracy:.4f} at epoch {best}, the best one"
+        return f"{accuracy}; the test part is sealed."
     chosen = "the best validation epoch" if validated else "the best epoch, selected on the test set itself"
     return f"Test accuracy {trained.rows[best].test_accuracy:.4f} at epoch {best}, {chosen}."

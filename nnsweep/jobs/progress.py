@@ -65,7 +65,11 @@ class Progress:
 
     def add(self, number: int, record: RunRecord | None) -> None:
         """Take a job's result into account; one that is tried again counts once, one that was run before not at all."""
-        if record is not None and (accuracy := record.metrics.get("test_accuracy", 0.0)) > self._best[1]:
+        metrics = {} if record is None else record.metrics
+        accuracy = metrics.get(
+            "test_accuracy", metrics.get("best_val_accuracy", 0.0)
+        )  # of a sealed test nothing is known
+        if record is not None and accuracy > self._best[1]:
             self._best = (record.name, accuracy)
         if number in self._numbers - self._done:
             self._done.add(number)

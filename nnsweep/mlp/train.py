@@ -86,6 +86,8 @@ class Training:
         `nnsweep.mlp.class_weights.class_weights`; with None all samples count the same.
     loss : Loss or None
         What training lowers; None for the usual loss of the task.
+    sealed_test : bool
+        Whether nothing is measured on the test part, so that no choice can rest on it.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Training:
     clip_norm: Positive | None = None
     class_weight: ClassWeight = None
     loss: Loss | None = None
+    sealed_test: bool = False
 
     def __post_init__(self) -> None:
         require(Training, vars(self))
@@ -185,13 +188,14 @@ def train(
     Raises
     ------
     ValueError
-        If `patience` is given and there is no validation part; if the snapshots are not one for each member, not of
-        one epoch, of the last epoch, or of networks or trainings of another kind; if `class_weight` does not fit the
-        training part's classes, or the loss or the last activation the task; if no training sample weighs anything; if
-        `n_threads` is below 1.
+        If `patience` or `sealed_test` is given and there is no validation part; if the snapshots are not one for each
+        member, not of one epoch, of the last epoch, or of networks or trainings of another kind; if `class_weight` does
+        not fit the training part's classes, or the loss or the last activation the task; if no training sample weighs
+        anything; if `n_threads` is below 1.
     """
-    if training.patience is not None and splits.val is None:
-        raise ValueError("`patience` needs a validation part, got none")
+    for name, is_given in (("patience", training.patience is not None), ("sealed_test", training.sealed_test)):
+        if is_given and splits.val is None:
+            raise ValueError(f"`{name}` needs a validation part, got none")
     if resumed is not None:
         _require_one_epoch(resumed, len(members), training.epochs)
     learned, val, test = _prepare(splits, np.dtype(training.dtype), scaling)
@@ -200,7 +204,7 @@ def train(
     for number, one in enumerate(resumed or ()):
         patience.resume(number, one.best_accuracy, one.best_cost, one.best_epoch)
     with Threads(n_threads if training.batch_size is None else min(n_threads, 1)) as threads:
-        accuracy = Accuracy(val, test, threads)
+        accuracy = Accuracy(val, None if training.sealed_test else test, threads)
         for train_cost in stack.train_costs(learned, training.batch_size, resumed or (), threads):
             last = stack.epoch == training.epochs
             measured = last or stack.epoch % training.evaluate_every == 0

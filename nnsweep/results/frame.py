@@ -38,6 +38,7 @@ LAST = ("run_id", "sweep", "job")
 COUNTS = (*SIZES, "best_epoch", "epoch_flops", *SAMPLES)
 SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
 SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
+SEALED = "best_val_accuracy: the best validation accuracy; the test part is sealed, and nothing is known of it"
 SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"
 
 
@@ -300,11 +301,19 @@ def selection(runs: pd.DataFrame) -> str:
     """
     tiers = [tier for tier, _ in _rank(runs)]
     validated, unvalidated = tiers.count(0), tiers.count(1)
+    if validated and not any(number is not None for number in _accuracies(runs, "test_accuracy")):
+        return SEALED if any(find_sealed(runs)) else ""
     if validated and unvalidated:
         return f"{SELECTED_ON_VALIDATION}; {unvalidated} of {validated + unvalidated} runs have {SELECTED_ON_TEST}"
     if validated:
         return SELECTED_ON_VALIDATION
     return SELECTED_ON_TEST if unvalidated else ""
+
+
+def find_sealed(runs: pd.DataFrame) -> list[bool]:
+    """Tell for each run whether its test part was sealed when it was trained; it may have been unsealed since."""
+    name = "trainer.sealed_test"
+    return [value is True for value in plain(runs[name])] if name in runs.columns else [False] * len(runs)
 
 
 def note_selection(runs: pd.DataFrame, metric: str) -> str:

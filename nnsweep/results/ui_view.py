@@ -55,10 +55,15 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
     accuracies = [name for name in ACCURACIES if any(name in record.metrics for record in records)]
     columns = [f"params.`{name}`" for name in names]
     columns += [f"metrics.`{name}`" for name in (*accuracies, "n_parameters")]
+    is_sealed = accuracies == ["best_val_accuracy"]  # then there are no curves of the test part to draw
+    curves = [name for name in CURVES if not (is_sealed and name.startswith("test_"))]
     sections = {
         "Answer": [*map(_draw_bars, accuracies), *_draw_parallel(records, names, accuracies)],
-        "Curves": [_draw_lines(name, records) for name in DRAWN],
-        FOLDED: _draw_others(records, runs),
+        "Curves": [_draw_lines(name, records) for name in DRAWN if name in curves],
+        FOLDED: [
+            *(_draw_lines(name, records) for name in curves if name not in DRAWN),
+            *map(_draw_bars, _list_others(records, runs)),
+        ],
     }
     return {
         "searchFilter": search,
@@ -116,9 +121,8 @@ def _draw_parallel(
     return [_make_chart("PARALLEL", **whole)] if axes and accuracies else []
 
 
-def _draw_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """Draw every other metric: MLflow puts those that have no chart in any section before all sections."""
+def _list_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[str]:
+    """Name every other metric: MLflow puts those that have no chart in any section before all sections."""
     measured = {name for record in records for name in record.metrics}
     numbers = {name for name in list_settings(runs) if any(map(is_number, plain(runs[name])))}  # they are metrics, too
-    others = sorted((measured | numbers) - {*ACCURACIES, *CURVES})
-    return [*(_draw_lines(name, records) for name in CURVES if name not in DRAWN), *map(_draw_bars, others)]
+    return sorted((measured | numbers) - {*ACCURACIES, *CURVES})

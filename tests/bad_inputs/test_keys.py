@@ -165,6 +165,7 @@ KEYS = [
     fraction("trainer.min_delta"),
     fraction("trainer.dropout"),
     positive("trainer.clip_norm", optional=True),
+    truth("trainer.sealed_test"),
     Key(
         "trainer.class_weight",
         [

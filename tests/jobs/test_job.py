@@ -431,6 +431,14 @@ def refusal(given):
     return str(error["ctx"]["error"])
 
 
+def test_a_sealed_test_needs_a_validation_part_and_has_keys_of_its_own(values, job):
+    given = values("trainer.sealed_test=true", "data.val_fraction=0")
+    assert refusal(given) == "trainer.sealed_test=true needs a validation part: set data.val_fraction above 0"
+    open_job, sealed = job("trainer.sealed_test=false"), job("trainer.sealed_test=true")
+    assert (open_job.training().sealed_test, sealed.training().sealed_test) == (False, True)
+    assert open_job.key("d") == job().key("d") != sealed.key("d")
+
+
 def test_patience_needs_a_validation_part(values, job):
     given = values("trainer.patience=3", "data.val_fraction=0")
     assert refusal(given) == "trainer.patience=3 needs a validation part: set data.val_fraction above 0"

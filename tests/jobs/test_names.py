@@ -137,6 +137,12 @@ def test_an_outcome_is_a_sentence(ending, validated, said):
     assert names.describe_outcome(trained, validated) == said
 
 
+def test_the_outcome_of_a_sealed_run_tells_nothing_of_the_test_part():
+    trained = Trained(rows=[Row(0, 0.1, train_cost=2.0, val_accuracy=0.25)], ending="finished")
+    said = "Validation accuracy 0.2500 at epoch 0, the best one; the test part is sealed."
+    assert names.describe_outcome(trained, validated=True) == said
+
+
 def test_job_knows_its_sizes_and_its_chance_accuracy(job):
     X, y = np.zeros((6, 5)), np.array([0, 1, 2, 0, 1, 2])
     test = Examples(np.zeros((5, 5)), np.array([2, 1, 1, 1, 0]))
@@ -152,6 +158,8 @@ def test_job_knows_its_sizes_and_its_chance_accuracy(job):
         "n_val_samples": 3,
         "n_test_samples": 5,
     }
+    sealed = names.measure_sizes(job("trainer.sealed_test=true"), Dataset(**parts, **about))
+    assert sealed["chance_accuracy"] == pytest.approx(1 / 3)  # of the validation part
     assert "n_val_samples" not in names.measure_sizes(job(), Dataset(**parts | {"val": None}, **about))
 
 

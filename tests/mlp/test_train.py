@@ -153,6 +153,23 @@ def test_patience_without_a_validation_part_is_refused(epochs_of, parts):
         next(epochs_of(parts(val=False), epochs=1, patience=1))
 
 
+def test_a_sealed_test_is_not_measured_and_changes_nothing_else(network, parts, member, run):
+    sealed, plain = (
+        run(parts(), network(), [member()], epochs=6, sealed_test=is_sealed)[0] for is_sealed in (True, False)
+    )
+    history = plain.history()
+    measured = [name for name in history if not name.startswith("test_")]
+    assert [*sealed.history()] == measured
+    assert all((sealed.history()[name] == history[name]).all() for name in measured)
+    assert (sealed.best_epoch, sealed.best_right.size) == (plain.best_epoch, 0)
+    assert all((a.W == b.W).all() for a, b in zip(sealed.best_layers, plain.best_layers, strict=True))
+
+
+def test_a_sealed_test_without_a_validation_part_is_refused(epochs_of, parts):
+    with pytest.raises(ValueError, match="`sealed_test` needs a validation part"):
+        next(epochs_of(parts(val=False), epochs=1, sealed_test=True))
+
+
 @pytest.mark.parametrize("batch_size", [None, 8])
 def test_equal_seeds_train_alike_and_different_seeds_do_not(batch_size, network, parts, member, run):
     def trained(seed):

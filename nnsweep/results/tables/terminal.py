@@ -16,7 +16,17 @@ from rich.text import Text
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
-from nnsweep.results.frame import FIRST, LAST, METRICS, list_settings, plain, rank_runs, selection, take_metric
+from nnsweep.results.frame import (
+    FIRST,
+    LAST,
+    METRICS,
+    find_sealed,
+    list_settings,
+    plain,
+    rank_runs,
+    selection,
+    take_metric,
+)
 from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.text import printable
@@ -123,8 +133,8 @@ def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     values = take_metric(runs, "test_accuracy")
     nothing = [
         printable(f"{name} finished without a finite test accuracy")
-        for (name, state, _), value in zip(ends, values, strict=True)
-        if state == "finished" and value is None
+        for (name, state, _), value, is_sealed in zip(ends, values, find_sealed(runs), strict=True)
+        if state == "finished" and value is None and not is_sealed
     ]
     missing = [f"not shown: {', '.join(map(printable, hidden))}"] if hidden else []
     return [note for note in (selection(runs), _name_choice(runs), *reasons, *nothing, *missing) if note]
