@@ -163,11 +163,11 @@ def test_job_knows_its_sizes_and_its_chance_accuracy(job):
     assert "n_val_samples" not in names.measure_sizes(job(), Dataset(**parts | {"val": None}, **about))
 
 
-def test_yardstick_counts_rows_as_they_weigh_and_labels_as_a_whole():
+def test_yardstick_counts_rows_as_they_weigh_and_labels_as_a_whole(job):
     def chance(y, weight, **about):
         part = Examples(np.eye(len(y)), np.array(y), None if weight is None else np.array(weight))
         data = Dataset("few", part, None, part, **({"class_names": (), "source": "here"} | about))
-        return names.make_yardstick(data).get("chance_accuracy")
+        return names.make_yardstick(job(), data).get("chance_accuracy")
 
     labels = {"task": "multilabel", "label_names": ("fur", "tail")}
     assert chance([0, 0, 1], [1.0, 0.5, 4.5], class_names=("a", "b")) == 0.75

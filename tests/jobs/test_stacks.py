@@ -69,6 +69,7 @@ APART = [
     ("trainer.clip_norm=1",),
     ("trainer.class_weight=balanced",),
     ("trainer.dropout=0.1",),
+    ("trainer.sealed_test=true",),
     ("tracking.max_points=9",),
 ]
 
