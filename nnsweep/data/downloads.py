@@ -302,7 +302,7 @@ def openml(*, dataset: str, version: Count = 1, home: str | None = None, **setti
 
 
 def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
-    """Fetch a table, or take it from scikit-learn's cache; its target is the column that OpenML names, if it is one."""
+    """Fetch a table, or take it from scikit-learn's cache; its target is what OpenML names, one column or several."""
     from pandas.util import hash_pandas_object
     from sklearn.datasets import fetch_openml
 
@@ -327,7 +327,7 @@ def _fetch_openml(dataset: str, version: int, home: Path) -> "RawTable":
         ) from error
     frame = bunch.frame.rename(columns=str)
     targets = [*bunch.target_names] if bunch.target is not None else []
-    target = str(targets[0]) if len(targets) == 1 else None
+    target = tuple(map(str, targets)) if len(targets) > 1 else next(map(str, targets), None)
     sha = hashlib.sha256(repr([*zip(frame.columns, map(str, frame.dtypes), strict=True)]).encode())
     sha.update(hash_pandas_object(frame.astype(object), index=False).to_numpy().tobytes())
     return RawTable(frame, f"openml.org: {dataset}, version {version}", True, sha.hexdigest(), target=target)

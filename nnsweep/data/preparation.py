@@ -138,6 +138,7 @@ def fit_preparation(
     missing: Missing | Policy | None = None,
     standardize: bool = True,
     text: Mapping[str, Any] | None = None,
+    weight: NDArray[np.float64] | None = None,
 ) -> tuple[Features, Preparation]:
     """Fit a preparation to a training part.
 
@@ -153,6 +154,8 @@ def fit_preparation(
         Whether numbers are brought to mean 0 and variance 1.
     text : mapping or None
         Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
+    weight : ndarray of shape (n_samples,) or None
+        How much each row counts in mean and variance; what fills gaps is learned of all rows alike.
 
     Returns
     -------
@@ -178,7 +181,10 @@ def fit_preparation(
     is_sparse = "text" in kinds.values() or n_features > _WIDE * max(len(kinds), _WIDE)
     pipeline = make_transformer(kinds, missing=policy, standardize=standardize, text=text or {}, is_sparse=is_sparse)
     try:
-        X = pipeline.fit_transform(frame)
+        if weight is None or not standardize or "number" not in kinds.values():
+            X = pipeline.fit_transform(frame)
+        else:
+            X = _fit_weighted(pipeline, frame, weight)
     except ValueError as error:
         raise DataError(without_words(error, [name for name, kind in kinds.items() if kind == "text"])) from error
     preparation = _describe_pipeline(pipeline, kinds, is_sparse=is_sparse)
@@ -190,6 +196,16 @@ def fit_preparation(
 
         return csr_array(X), preparation
     return np.asarray(X), preparation
+
+
+def _fit_weighted(pipeline: Any, frame: "pd.DataFrame", weight: NDArray[np.float64]) -> Any:
+    """Fit a pipeline whose standardization counts rows as they weigh."""
+    import sklearn
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        numbers = next(step for name, step, _ in pipeline.transformers if name == "numbers")
+        numbers.named_steps["scale"].set_fit_request(sample_weight=True)
+        return pipeline.fit_transform(frame, sample_weight=weight)
 
 
 def make_transformer(

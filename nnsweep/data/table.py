@@ -82,7 +82,10 @@ def prepare_table(
     with _naming(rows.source):
         rows, labels, split = _split(rows, settings)
         train = rows.frame.iloc[split.train]
-        X, preparation = fit_preparation(train, rows.kinds, missing=missing, standardize=standardize, text=text)
+        weight = None if rows.weight is None else rows.weight[split.train]
+        X, preparation = fit_preparation(
+            train, rows.kinds, missing=missing, standardize=standardize, text=text, weight=weight
+        )
         preparation = preparation.with_notation({}, ())  # these rows have been read: no text in them is a missing value
         rows = replace(rows, notes=[*rows.notes, *_compare_categories(rows.frame, split, preparation)])
     features = {
@@ -135,7 +138,10 @@ def _naming(source: str) -> Iterator[None]:
 
 
 def _split(rows: TypedTable, settings: SplitSettings) -> tuple[TypedTable, Labels, Split]:
-    """Split rows, by their order if they have one, without those of rare classes if that is asked for."""
+    """Split rows, by their order if they have one, without those of rare classes if that is asked for.
+
+    The labels are those of the rows that stay; only classification has classes to split by.
+    """
     if rows.ordering is not None:
         column, ranks, texts = rows.ordering
         part = split_by_order(ranks, settings)
@@ -146,12 +152,17 @@ def _split(rows: TypedTable, settings: SplitSettings) -> tuple[TypedTable, Label
                 spans.append(f"{word} {show_value(texts[first])} to {show_value(texts[last])}")
         note = f"parts by {show_name(column)}: {', '.join(spans)}"
         rows = replace(rows, part=part, part_key="data.split_by", notes=[*rows.notes, note])
+    if rows.task != "classification":
+        if settings.rare is not None:
+            raise DataError(f"data.rare={settings.rare}: is for classes, and the task is {rows.task}; leave it out")
+        labels = Labels.of_rows(len(rows.frame), rows.groups)
+        return rows, labels, split_rows(labels, settings, part=rows.part, part_key=rows.part_key)
     rows = merge_rare(rows, settings)
-    class_names = sort_classes(rows.labels)
+    class_names = sort_classes(rows.targets)
     if len(class_names) < 2:
         raise DataError("there is one class only; there must be two or more to tell apart")
     numbers = {name: number for number, name in enumerate(class_names)}
-    y = np.array([numbers[label] for label in rows.labels.tolist()], dtype=np.int64)
+    y = np.array([numbers[label] for label in rows.targets.tolist()], dtype=np.int64)
     labels = Labels(y, class_names, rows.groups)
     return rows, labels, split_rows(labels, settings, part=rows.part, part_key=rows.part_key)
 
@@ -179,12 +190,14 @@ def merge_rare(rows: TypedTable, settings: SplitSettings) -> TypedTable:
     if settings.rare not in ("drop", OTHER):
         return rows
     n_fewest = settings.count_fewest(rows.part)
-    counted = Counter((rows.labels if rows.part is None else rows.labels[rows.part == "train"]).tolist())
-    sizes = {name: counted[name] for name in rows.labels.tolist()}
+    counted: Counter[str] = Counter(
+        (rows.targets if rows.part is None else rows.targets[rows.part == "train"]).tolist()
+    )
+    sizes = {name: counted[name] for name in rows.targets.tolist()}
     rare = sorted((name for name, size in sizes.items() if size < n_fewest), key=lambda name: (sizes[name], name))
     if not rare:
         return rows
-    is_rare = np.isin(rows.labels, rare)
+    is_rare = np.isin(rows.targets, rare)
     counts = list_first((f"{name} {sizes[name]:,}" for name in rare), len(rare))
     where = " in the training part" if rows.part is not None else ""
     note = f"rare classes, with fewer than {n_fewest} rows{where}: {counts}; "
@@ -196,17 +209,18 @@ def merge_rare(rows: TypedTable, settings: SplitSettings) -> TypedTable:
             f"data.rare=other: the rare classes ({counts}) have {size} rows together{where}, this needs {n_fewest}; "
             "data.rare=drop leaves them out"
         )
-    labels = np.where(is_rare, OTHER, rows.labels)
-    return replace(rows, labels=labels, notes=[*rows.notes, note + f"they are one class, {OTHER!r}"])
+    labels = np.where(is_rare, OTHER, rows.targets)
+    return replace(rows, targets=labels, notes=[*rows.notes, note + f"they are one class, {OTHER!r}"])
 
 
 def _keep(rows: TypedTable, keep: NDArray[np.bool_], note: str) -> TypedTable:
     return replace(
         rows,
         frame=rows.frame[keep].reset_index(drop=True),
-        labels=rows.labels[keep],
+        targets=rows.targets[keep],
         groups=None if rows.groups is None else rows.groups[keep],
         part=None if rows.part is None else rows.part[keep],
+        weight=None if rows.weight is None else rows.weight[keep],
         rows=rows.rows[keep],
         notes=[*rows.notes, note],
     )
@@ -282,7 +296,12 @@ def _assemble(
     features: Mapping[str, Features],
     preparation: Preparation,
 ) -> Dataset:
-    parts = {part: Examples(X, labels.y[split.parts[part]]) for part, X in features.items()}
+    y, weight = labels.y if rows.task == "classification" else rows.targets, rows.weight
+    parts = {
+        part: Examples(X, y[its], None if weight is None else weight[its])
+        for part, X in features.items()
+        for its in [split.parts[part]]
+    }
     n_features = f"features: {parts['train'].X.shape[1]:,}"
     return Dataset(
         name,
@@ -294,5 +313,8 @@ def _assemble(
         preparation,
         Example.of_frame(rows.frame.iloc[split.test]),
         (*rows.notes, n_features, *describe_split(split, labels, settings)),
-        count_leaks(rows.frame, labels.y, split.parts),
+        count_leaks(rows.frame, y, split.parts),
+        task=rows.task,
+        label_names=rows.target_names if rows.task == "multilabel" else (),
+        target_names=rows.target_names if rows.task == "regression" else (),
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict, Ty
 
 from nnsweep.data.problems import show_value
 from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Task
 from nnsweep.mlp.choices import Index
 from nnsweep.mlp.choices import settings as get_settings
 from nnsweep.text import quote_argument, suggest_null
@@ -42,11 +43,15 @@ class RoleSettings:
 
     Attributes
     ----------
-    target : str or None
-        The column with the labels; None for the one that the format itself names.
+    target : str, tuple of str, or None
+        The column with the labels or numbers to be learned, or several; None for the one that the format itself names.
+    task : {"classification", "multilabel", "regression"} or None
+        What is learned; None to infer it, see `nnsweep.data.reading.targets`.
+    weight : str or None
+        The column that says how much each row counts: numbers of at least 0. Rows of weight 0 are left out.
     missing : {"drop", "mean", "median", "most_frequent", "own"}, mapping of kinds to them, or None
-        What to do about missing values, of every kind or of ``number``, ``category`` and ``label``; ``own`` makes a
-        category of them. None to refuse them.
+        What to do about missing values, of every kind or of ``number``, ``category`` and ``label``, which stands for
+        targets, weights and groups; ``own`` makes a category of them. None to refuse them.
     group : str or None
         The column whose equal values stay in one part.
     split : str or None
@@ -56,7 +61,9 @@ class RoleSettings:
         part.
     """
 
-    target: ColumnName | None = None
+    target: ColumnName | tuple[ColumnName, ...] | None = None
+    task: Task | None = None
+    weight: ColumnName | None = None
     missing: Missing | None = None
     group: ColumnName | None = None
     split: ColumnName | None = None
@@ -256,7 +263,7 @@ class Policy(NamedTuple):
     category : {"drop", "most_frequent", "own"} or None
         Of categories.
     label : {"drop"} or None
-        Of labels and groups.
+        Of targets, weights and groups.
     text : {"drop", "empty"} or None
         Of texts; an empty one has no words.
     """

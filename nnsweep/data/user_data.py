@@ -5,6 +5,7 @@ What reads a table is imported by the factory that needs it: most sweeps read no
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -58,7 +59,8 @@ def table(*, path: str, test_path: str | None = None, query: str | None = None, 
     Returns
     -------
     Dataset
-        Numbers, then one indicator for each category, then words; classes in the order of their names.
+        Numbers, then one indicator for each category, then words; classes in the order of their names, or labels or
+        targets in the order in which they are named.
 
     Raises
     ------
@@ -87,6 +89,8 @@ def plan_table(settings: Mapping[str, Any]) -> "Callable[[str, RawTable], Datase
     columns, cell_format = pick_settings(ColumnSettings, settings), pick_settings(CellFormat, settings)
     split, words = pick_settings(SplitSettings, settings), pick_settings(Weighing, settings).settings()
     policy = Policy.of(columns.missing)
+    if split.rare is not None and columns.task is None:  # whoever says what becomes of rare classes has classes
+        columns = replace(columns, task="classification")
 
     def make(name: str, raw: "RawTable") -> Dataset:
         from nnsweep.data.reading.table_columns import infer_columns
@@ -264,7 +268,9 @@ def text(
         names = [*raw.frame.columns]
         if find_column(text, names) not in names:
             raise DataError(explain_absent(raw, f"data.text={show_value(text)}", text))
-        special = (text, roles.target or raw.target, roles.group, roles.split, roles.split_by)
+        target = roles.target or raw.target or ()
+        targets = (target,) if isinstance(target, str) else target
+        special = (text, *targets, roles.weight, roles.group, roles.split, roles.split_by)
         used = {find_column(name, names) for name in special if name}
         kinds: dict[str, Any] = {name: "ignore" for name in names if name not in used} | {text: "text"}
         columns = ColumnSettings(columns=kinds, **vars(roles))
@@ -293,7 +299,7 @@ def _make_from_folder(path: str, split: SplitSettings, made_of: Mapping[str, Any
         rows = TypedTable(
             frame=pd.DataFrame({"text": pd.Series(texts, dtype=object)}),
             kinds={"text": "text"},
-            labels=labels,
+            targets=labels,
             groups=None,
             part=None,
             rows=np.arange(len(texts)),

@@ -104,7 +104,8 @@ class Kind(NamedTuple):
     Attributes
     ----------
     depth : int
-        How deep lists are nested: 0 for one value, 1 for a list of values.
+        How deep lists are nested: 0 for one value, 1 for a list of values. Where a setting takes one text or several
+        (``data.target``), a list from Python goes on being one job a value, and is one value within another list.
     is_text : bool
         Whether the value, or an item of the list, can be any text.
     is_nullable : bool
@@ -157,7 +158,9 @@ def _read_kind(annotation: Any) -> Kind:
         return _read_kind(inner[0])
     if origin in (Union, UnionType):
         kinds = [_read_kind(each) for each in inner]
-        return Kind(max(one.depth for one in kinds), any(one.is_text for one in kinds), type(None) in inner)
+        is_one_or_several = any(one.is_text and not one.depth for one in kinds)
+        depth = 0 if is_one_or_several else max(one.depth for one in kinds)
+        return Kind(depth, any(one.is_text for one in kinds), type(None) in inner)
     if origin is tuple:
         item = _read_kind(inner[0])
         return Kind(1 + item.depth, item.is_text, False)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import fetch_20newsgroups, load_wine
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from nnsweep.data.load import load
@@ -420,6 +420,78 @@ def test_an_order_that_divides_nothing_is_refused(change, settings, told, visits
     change(visits).to_csv(tmp_path / "visits.csv", index=False)
     with pytest.raises(DataError, match=told):
         table(path=str(tmp_path / "visits.csv"), target="breed", split_by="when", **settings)
+
+
+def test_numbers_are_regression_as_scikit_learn_divides_them(cats, made):
+    data = made(target="weight", columns={"note": "ignore", "owner": "ignore"}, split_seed=3)
+    rest, test = train_test_split(np.arange(120), test_size=0.2, random_state=3)
+    train, val = train_test_split(rest, test_size=0.2, random_state=3)
+    assert (data.task, data.target_names, data.class_names, data.n_outputs) == ("regression", ("weight",), (), 1)
+    for part, rows in (("train", train), ("val", val), ("test", test)):
+        assert data.parts[part].y.tolist() == cats[["weight"]].iloc[rows].to_numpy().tolist()
+    assert [column.name for column in data.preparation.columns] == ["age", "fur", "breed"]
+    assert data.example.columns == ["age", "fur", "breed"]
+    assert data.notes[-1] == "parts: training 76, validation 20, test 24 rows"
+
+
+def test_several_targets_are_no_features(cats, made):
+    data = made(target=("weight", "age"), columns={"note": "ignore"}, group="owner")
+    rows = {tuple(row) for part in data.parts.values() for row in part.y.tolist()}
+    assert rows == {*map(tuple, cats[["weight", "age"]].astype(float).to_numpy().tolist())}
+    assert data.target_names == ("weight", "age")
+    assert data.notes[-1].endswith("groups kept together")
+
+
+def test_labels_and_folds(cats, made, tmp_path):
+    cats.assign(tame=cats["age"] > 9, chipped=cats["owner"] % 2).to_csv(tmp_path / "cats.csv", index=False)
+    data = made(target=("tame", "chipped"), columns={"note": "ignore"}, fold=1, n_folds=4)
+    assert (data.task, data.label_names, data.n_outputs) == ("multilabel", ("tame", "chipped"), 2)
+    (_, test) = [*KFold(4, shuffle=True, random_state=0).split(cats)][1]
+    expected = np.column_stack([cats["age"] > 9, cats["owner"] % 2])[test]
+    assert data.test.y.tolist() == expected.tolist()
+
+
+def test_what_becomes_of_rare_classes_is_for_classes_alone(cats, made):
+    with pytest.raises(DataError, match=r"cats\.csv: data\.rare=drop: is for classes, and the task is regression"):
+        made(target="weight", task="regression", rare="drop", columns={"note": "ignore"})
+    ages = made(target="age", rare="drop", columns={"note": "ignore"})
+    assert ages.task == "classification"
+
+
+def _parts(n_rows):
+    return np.where(np.arange(n_rows) % 4 == 0, "test", np.where(np.arange(n_rows) % 4 == 1, "val", "train"))
+
+
+def test_weight_two_is_a_row_given_twice(cats, made, tmp_path):
+    cats["part"], cats["count"] = _parts(120), np.arange(120) % 3 + 1
+    settings = {"columns": {"note": "ignore", "owner": "ignore"}, "split": "part"}
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    weighted = made(weight="count", **settings)
+    cats.loc[cats.index.repeat(cats["count"])].drop(columns="count").to_csv(tmp_path / "cats.csv", index=False)
+    repeated = made(**settings)
+    assert repeated.train.weight is None
+    for part, examples in weighted.parts.items():
+        expected = np.repeat(examples.X, examples.weight.astype(int), axis=0)
+        np.testing.assert_allclose(repeated.parts[part].X, expected, rtol=0, atol=1e-13)
+        assert repeated.parts[part].y.tolist() == np.repeat(examples.y, examples.weight.astype(int)).tolist()
+    assert weighted.preparation.arrays["mean"] != pytest.approx(cats["age"].mean())
+
+
+def test_weight_zero_is_a_row_left_out(cats, made, tmp_path):
+    cats["part"], cats["count"] = _parts(120), np.where(np.arange(120) % 5 == 0, 0.0, 1.5)
+    settings = {"columns": {"note": "text", "owner": "ignore"}, "split": "part", "weight": "count"}
+    cats.to_csv(tmp_path / "cats.csv", index=False)
+    with_zeros = made(**settings)
+    cats[cats["count"] > 0].to_csv(tmp_path / "cats.csv", index=False)
+    assert made(**settings).digest == with_zeros.digest
+
+
+def test_equal_weights_change_no_feature(cats, made, tmp_path):
+    cats.assign(count=2).to_csv(tmp_path / "cats.csv", index=False)
+    weighted = made(columns={"note": "ignore"}, weight="count")
+    plain = made(columns={"note": "ignore", "count": "ignore"})
+    for part, examples in plain.parts.items():
+        np.testing.assert_allclose(weighted.parts[part].X, examples.X, rtol=0, atol=1e-14)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from nnsweep.data.reading.column import TableColumn
 from nnsweep.data.reading.dates import origin
 from nnsweep.data.reading.read import RawTable
 from nnsweep.data.reading.roles import Roles
+from nnsweep.data.reading.targets import Target
 from nnsweep.data.table_settings import KINDS, MISSING, CellFormat, Policy
 from nnsweep.errors import DataError
 
@@ -35,7 +36,7 @@ _MOST_MARKS = 5
 def select_rows(
     raw: RawTable,
     columns: Sequence[TableColumn],
-    special: Mapping[str, NDArray[Any]],
+    special: Sequence[TableColumn],
     policy: Policy,
     cell_format: CellFormat,
 ) -> NDArray[np.intp]:
@@ -47,8 +48,8 @@ def select_rows(
         The table, for places.
     columns : sequence of TableColumn
         The features.
-    special : mapping of str to ndarray of shape (n_rows,)
-        Texts of label and group, None where missing, by column: they cannot be filled in.
+    special : sequence of TableColumn
+        Targets, weight, group and order, which cannot be filled in.
     policy : Policy
         What to do about missing values.
     cell_format : CellFormat
@@ -66,8 +67,7 @@ def select_rows(
     """
     incomplete: dict[str, NDArray[np.bool_]] = {}
     problems: dict[str, str] = {}
-    for name, texts in special.items():
-        is_missing = find_missing(texts)
+    for name, is_missing in ((column.name, column.is_missing) for column in special):
         if policy.label == "drop":
             incomplete[name] = is_missing
         elif is_missing.any():
@@ -135,6 +135,7 @@ def _list_ways_out(column: TableColumn, policy: Policy) -> list[str]:
 
 
 _LOOKED_AT = 1000
+_ROUNDING = 1e-12
 _WRITERS_OWN = rf"{UNNAMED}[0-9]+|__index_level_[0-9]+__"
 _CALLED = "ids?|uu?id|guid|index|idx|key|nr|no|num|number|code|serial|ref|reference|name|e-?mail|hash|url"
 _IDENTIFIER = rf"(?i:(?:.*[_ .-])?(?:{_CALLED}))|.*[a-z](?:I[dD]|Key|Nr|No|Code|Number|Name|Index)"
@@ -197,21 +198,37 @@ def warn_of_spellings(cells: "pd.Series[Any]", labels: NDArray[Any]) -> Iterator
         )
 
 
-def warn_of_copies(columns: Iterable[TableColumn], labels: NDArray[Any], target: str) -> Iterator[str]:
-    """Warn of features that are the label (n_rows,) under another name: the two correspond one to one."""
+def warn_of_copies(columns: Iterable[TableColumn], target: Target, y: NDArray[Any]) -> Iterator[str]:
+    """Warn of features that are a target (n_rows,) or (n_rows, n_outputs) under another name.
+
+    A class or a label corresponds to them one to one; a number is theirs in another unit.
+    """
+    tells = _is_same_in_another_unit if target.task == "regression" else _corresponds
+    word = "label" if target.task == "classification" else "target"
+    for column in columns:
+        for number, name in enumerate(one.name for one in target.columns):
+            if tells(column.values, y if y.ndim == 1 else y[:, number]):
+                leave_out = column_kind(origin(column.written, column.name), "ignore")
+                yield (
+                    f"WARNING: {show_name(column.name)} alone tells the {word} {show_name(name)} in every row: it may "
+                    f"be the {word} under another name; {leave_out} leaves it out"
+                )
+
+
+def _corresponds(values: NDArray[Any], labels: NDArray[Any]) -> bool:
     import pandas as pd
 
-    def corresponds(values: NDArray[Any], n_rows: int) -> bool:
-        return np.array_equal(pd.factorize(values[:n_rows])[0], pd.factorize(labels[:n_rows])[0])
+    return all(  # nearly all differ among the first rows already
+        np.array_equal(pd.factorize(values[:n_rows])[0], pd.factorize(labels[:n_rows])[0])
+        for n_rows in (_LOOKED_AT, len(labels))
+    )
 
-    for column in columns:
-        # nearly all differ among the first rows already
-        if corresponds(column.values, _LOOKED_AT) and corresponds(column.values, len(labels)):
-            leave_out = column_kind(origin(column.written, column.name), "ignore")
-            yield (
-                f"WARNING: {show_name(column.name)} alone tells the label {show_name(target)} in every row: it may be "
-                f"the label under another name; {leave_out} leaves it out"
-            )
+
+def _is_same_in_another_unit(values: NDArray[Any], numbers: NDArray[np.float64]) -> bool:
+    if values.dtype != np.float64 or find_missing(values).any():
+        return False
+    with np.errstate(all="ignore"):
+        return bool(abs(np.corrcoef(values, numbers)[0, 1]) > 1 - _ROUNDING)
 
 
 def explain_unused(column: TableColumn, roles: Roles) -> str | None:

@@ -62,8 +62,8 @@ class RawTable:
         Gives the line, from 1, at which each row begins (n_rows,).
     kinds : mapping of str to str
         Kinds that the format itself declares, by column.
-    target : str, optional
-        The column with the labels, if the format has one.
+    target : str or tuple of str, optional
+        The column with the labels, or several with what is to be learned, if the format has them.
     absent : float, optional
         What the cells of columns are that the file does not have, as in sparse formats.
     test : RawTable, optional
@@ -78,7 +78,7 @@ class RawTable:
     digest: str
     lines: Callable[[], Sequence[int]] | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
-    target: str | None = None
+    target: str | tuple[str, ...] | None = None
     absent: float | None = None
     nulls: frozenset[str] = frozenset()
     test: "RawTable | None" = None

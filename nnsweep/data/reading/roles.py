@@ -1,19 +1,16 @@
-"""The roles of a table's columns: which is the label, the group, the part or the order, and which are features.
+"""The roles of a table's columns: which are the target, the weight, the group, the part and the order, which features.
 
-The columns with a role of their own are read here: labels become names of classes, parts become train, val and test,
-and an order becomes ranks.
+Of the columns with a role of their own, two are read here: parts become train, val and test, an order becomes ranks.
 """
 
-import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.data.problems import combine_problems, list_first, show_name, show_value, write_setting
+from nnsweep.data.problems import combine_problems, show_name, show_value, write_setting
 from nnsweep.data.reading.cells import NUMBER, find_missing, read_cell_texts
 from nnsweep.data.reading.column import is_numeric
 from nnsweep.data.reading.dates import read_dates
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_NULLABLE = ("data.group", "data.split", "data.split_by")
+_NULLABLE = ("data.weight", "data.group", "data.split", "data.split_by")
 """Settings that need not name a column."""
 
 
@@ -35,8 +32,10 @@ class Roles(NamedTuple):
 
     Attributes
     ----------
-    target : str or None
-        The column with the labels; None if it is not there, which is a problem.
+    targets : tuple of str
+        The columns with what is to be learned; empty if one is not there, which is a problem.
+    weight : str or None
+        The column that says how much each row counts.
     group : str or None
         The column whose equal values stay in one part.
     split : str or None
@@ -53,7 +52,8 @@ class Roles(NamedTuple):
         Names and kinds that are not known, columns with two roles.
     """
 
-    target: str | None
+    targets: tuple[str, ...]
+    weight: str | None
     group: str | None
     split: str | None
     split_by: str | None
@@ -83,10 +83,12 @@ def assign_roles(raw: RawTable, settings: ColumnSettings) -> Roles:
     columns: dict[str, str] = {find_column(str(name), names): kind for name, kind in kinds.items()}
     ignored = tuple(dict.fromkeys(find_column(str(name), names) for name in settings.ignore or ()))
     target = raw.target if settings.target is None else settings.target
-    special = {"data.target": target, "data.group": settings.group, "data.split": settings.split}
+    targets = (target,) if isinstance(target, str) else tuple(target or ())
+    special = {"data.weight": settings.weight, "data.group": settings.group, "data.split": settings.split}
     special["data.split_by"] = settings.split_by
-    named = {key: find_column(str(name), names) for key, name in special.items() if name is not None}
-    entries = [(f"{key}={show_value(name)}", name) for key, name in named.items()]
+    named = [("data.target", find_column(str(name), names)) for name in targets]
+    named += [(key, find_column(str(name), names)) for key, name in special.items() if name is not None]
+    entries = [(f"{key}={show_value(name)}", name) for key, name in named]
     entries += [(f"data.columns.{show_name(name)}={show_value(kind)}", name) for name, kind in columns.items()]
     entries += [(f"data.ignore={show_value(name)}", name) for name in ignored]
     problems = [explain_absent(raw, entry, name) for entry, name in entries if name not in names]
@@ -96,15 +98,18 @@ def assign_roles(raw: RawTable, settings: ColumnSettings) -> Roles:
         for name, kind in columns.items()
         if kind not in (*KINDS, IGNORE)
     ]
-    if target is None:
+    if not targets:
         listed = _list_columns("", raw)
         problems.insert(0, f"{show_name(raw.source)}: data.target names no column; say which has the labels. {listed}")
     columns |= dict.fromkeys(ignored, IGNORE)
     # a column that orders rows is a feature if somebody says of what kind
-    no_features = {name for key, name in named.items() if key != "data.split_by" or name not in columns}
-    target, group, split, by = (name if (name := named.get(key)) in names else None for key in special)
+    no_features = {name for key, name in named if key != "data.split_by" or name not in columns}
+    found = {key: name for key, name in named if name in names}
+    known = tuple(name for key, name in named if key == "data.target" and name in names)
+    weight, group, split, by = map(found.get, special)
     return Roles(
-        target,
+        known if len(known) == len(targets) else (),
+        weight,
         group,
         split,
         by,
@@ -155,17 +160,17 @@ def _list_columns(name: str, raw: RawTable) -> str:
     return f"{hint}: {few}{'; the first line looks like data: has the file no header?' if is_data else ''}"
 
 
-def _find_conflicts(named: Mapping[str, str], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
+def _find_conflicts(named: Sequence[tuple[str, str]], columns: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
     """Say which columns are named by several settings; one that orders rows may have a kind besides."""
-    by = named.get("data.split_by")
-    roles = {key: name for key, name in named.items() if key != "data.split_by"}
+    by = dict(named).get("data.split_by")
+    roles = [(key, name) for key, name in named if key != "data.split_by"]
     problems = []
-    if by in roles.values():
+    if by in [name for _, name in roles]:
         problems.append(
             f"column {show_value(by)} is named by data.split_by and has another role; it can have one role alone"
         )
     by_name: dict[str, list[str]] = {}
-    for key, name in roles.items():
+    for key, name in roles:
         by_name.setdefault(name, []).append(key)
     for name, kind in columns.items():
         if name in by_name or (name in ignored and kind != IGNORE):
@@ -206,97 +211,6 @@ def read_parts(raw: RawTable, roles: Roles) -> NDArray[Any] | None:
             len(wrong),
         )  # fmt: skip
     return parts
-
-
-MOST_CLASSES = 10_000
-_FEW_ROWS = 20
-
-
-def name_classes(texts: NDArray[Any]) -> NDArray[Any]:
-    """Give labels the names of their classes.
-
-    Parameters
-    ----------
-    texts : ndarray of shape (n_rows,)
-        Labels as they are written, None where missing.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        If all are whole numbers, their fractions of zero are left out: 1, 1.0 and +1 are one class. Numbers
-        such as 007 are codes and stay as they are.
-
-    Examples
-    --------
-    >>> name_classes(np.array(["0.0", "1.0", "1"], dtype=object)).tolist()
-    ['0', '1', '1']
-    >>> name_classes(np.array(["0.0", "many"], dtype=object)).tolist()
-    ['0.0', 'many']
-    """
-    levels = [level for level in dict.fromkeys(texts.tolist()) if level is not None]
-    is_code = any(re.match(r"[+-]?0[0-9]", level) for level in levels)
-    if is_code or not all(re.fullmatch(NUMBER, level) for level in levels):
-        return texts
-    names = {level: _number_name(level) for level in levels} | {None: None}
-    return np.array([names[text] for text in texts.tolist()], dtype=object)
-
-
-def _number_name(level: str) -> str:
-    whole = re.fullmatch(r"\+?(-?[0-9]+)(?:\.0*)?", level)
-    if whole:
-        return "0" if whole[1] == "-0" else whole[1]
-    value = float(level)
-    if not math.isfinite(value):
-        return level
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-
-
-def check_classes(labels: NDArray[Any], *, source: str, target: str, lost: Sequence[str] = ()) -> list[str]:
-    """Check that there is something to tell apart, and say what there is.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_rows,)
-        Names of classes.
-    source, target : str
-        What table and column to call them by.
-    lost : sequence of str
-        Lines about labels that were taken for missing ones, for the error if too few classes are left.
-
-    Returns
-    -------
-    list of str
-        How many classes there are, of what sizes; which have one row alone.
-
-    Raises
-    ------
-    DataError
-        If there is one class only, or nearly as many classes as rows.
-    """
-    sizes = Counter(labels.tolist())
-    place = f"{show_name(source)}: label {show_name(target)}"
-    if len(sizes) == 1:
-        raise DataError(
-            f"{place}: all {len(labels):,} rows are {show_value(labels[0])}; there must be two classes or more",
-            *(f"{place}: {line.removeprefix('WARNING: ')}" for line in lost),
-        )
-    if len(sizes) > MOST_CLASSES or (len(labels) > _FEW_ROWS and 2 * len(sizes) > len(labels)):
-        raise DataError(
-            f"{place}: {len(sizes):,} different values in {len(labels):,} rows are no classes (at "
-            f"most {MOST_CLASSES:,}, and two rows of each on average); choose another data.target, or group the values"
-        )
-    largest = [f"{name} {size:,}" for name, size in sizes.most_common()]
-    lonely = [name for name, size in sizes.items() if size == 1]
-    notes = [
-        f"label {show_name(target)}: {len(sizes):,} classes in {len(labels):,} rows "
-        f"({list_first(largest, len(largest))})"
-    ]
-    if lonely:
-        notes.append(
-            f"WARNING: {len(lonely):,} classes have one row alone, which cannot be in training and test part both: "
-            f"{list_first(lonely, len(lonely))}"
-        )
-    return notes
 
 
 class Ordering(NamedTuple):

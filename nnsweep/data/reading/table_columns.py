@@ -20,13 +20,13 @@ from nnsweep.data.reading.roles import (
     Ordering,
     Roles,
     assign_roles,
-    check_classes,
     find_ordering,
-    name_classes,
     read_parts,
 )
+from nnsweep.data.reading.targets import Target, check_classes, check_targets, read_target, read_weight
 from nnsweep.data.table_settings import MISSING, CellFormat, ColumnSettings, Kind, Policy
 from nnsweep.errors import DataError
+from nnsweep.mlp.arrays import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,8 @@ class TypedTable:
         for categories; str for texts.
     kinds : dict of str to str
         The kind of each column of `frame`, in its order.
-    labels : ndarray of shape (n_rows,)
-        The class name of every row.
+    targets : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        The class name of every row; its labels, 0 or 1, or its numbers.
     groups : ndarray of shape (n_rows,) or None
         Rows with the same value belong together.
     part : ndarray of shape (n_rows,) or None
@@ -72,11 +72,17 @@ class TypedTable:
         The texts that stand for a missing value.
     place : callable or None
         Says where a cell is, by its row in the raw table and its column.
+    task : Task
+        What is learned.
+    target_names : tuple of str
+        The columns of `targets`.
+    weight : ndarray of shape (n_rows,) or None
+        How much each row counts, above 0.
     """
 
     frame: "pd.DataFrame"
     kinds: dict[str, Kind]
-    labels: NDArray[Any]
+    targets: NDArray[Any]
     groups: NDArray[Any] | None
     part: NDArray[Any] | None
     rows: NDArray[np.intp]
@@ -88,6 +94,9 @@ class TypedTable:
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     marks: tuple[str, ...] = MISSING
     place: Callable[[int, str], str] | None = None
+    task: Task = "classification"
+    target_names: tuple[str, ...] = ()
+    weight: NDArray[np.float64] | None = None
 
 
 def infer_columns(raw: RawTable, settings: ColumnSettings, cell_format: CellFormat | None = None) -> TypedTable:
@@ -123,40 +132,48 @@ def infer_columns(raw: RawTable, settings: ColumnSettings, cell_format: CellForm
         for name in roles.features
     ]
     problems = [*roles.problems, *_describe_misfits(raw, columns)]
-    part, ordering, rows, labels = None, None, np.arange(len(raw.frame)), np.empty(0)
+    part, ordering, rows, y = None, None, np.arange(len(raw.frame)), np.empty(0)
     notes: list[str] = []
     with _collect(problems):
         part = read_parts(raw, roles)
     with _collect(problems):
         ordering = None if roles.split_by is None else find_ordering(raw, roles.split_by, cell_format.date_format)
-    if roles.target is None:
+    if not roles.targets:
         raise combine_problems(problems)
+    target, is_drawn = Target("classification", ()), part is None and roles.split_by is None
+    with _collect(problems):
+        target = read_target(raw, roles.targets, settings.task, cell_format, is_drawn=is_drawn)
+    special = {column.name: column for column in _read_special(raw, roles, target, cell_format)}
+    problems += _describe_misfits(raw, [*special.values()])
     unused = {column.name: why for column in columns if (why := findings.explain_unused(column, roles))}
     columns = [column for column in columns if column.name not in unused]
-    names = [name for name in (roles.target, roles.group, roles.split_by) if name is not None]
-    special = {name: read_cell_texts(raw.frame[name], marks[name]) for name in names}
     with _collect(problems):
-        rows = findings.select_rows(raw, columns, special, policy, cell_format)
+        rows = findings.select_rows(raw, columns, [*special.values()], policy, cell_format)
+    n_incomplete = len(raw.frame) - len(rows)
     with _collect(problems):
-        labels, notes = _name_labels(raw, roles.target, special[roles.target], rows, policy, cell_format)
+        rows, weightless = _leave_out_weightless(special, roles, rows)
+        notes = [*target.notes, *weightless]
+    if target.columns:
+        with _collect(problems):
+            y, described = _make_targets(raw, target, rows, policy, cell_format)
+            notes = [*described, *notes]
     features = [part for column in columns for part in column.take(rows).features()] if not problems else columns
     unused |= {column.name: why for column in features if (why := findings.explain_constant(column))}
     features = [column for column in features if column.name not in unused]
     with _collect(problems):
-        _refuse_features(raw, features, roles, unused)
+        _refuse_features(raw, features, roles, unused, is_classed=target.task == "classification")
     if problems:
         raise combine_problems(problems)
-    counts = {column.name: int(column.is_missing.sum()) for column in columns}
-    counts |= {name: int(find_missing(texts).sum()) for name, texts in special.items()}
+    counts = {column.name: int(column.is_missing.sum()) for column in (*columns, *special.values())}
     n_missing = {name: count for name, count in counts.items() if count}
     notes += findings.describe_columns(features, roles, unused)
-    notes += findings.describe_missing(n_missing, policy, len(raw.frame) - len(rows))
-    notes += [*findings.describe_gaps(columns), *findings.warn_of_copies(features, labels, roles.target)]
+    notes += findings.describe_missing(n_missing, policy, n_incomplete)
+    notes += [*findings.describe_gaps(columns), *findings.warn_of_copies(features, target, y)]
     return TypedTable(
         frame=_make_frame(features),
         kinds={column.name: column.kind for column in features},
-        labels=labels,
-        groups=None if roles.group is None else special[roles.group][rows],
+        targets=y,
+        groups=None if roles.group is None else special[roles.group].values[rows],
         part=None if part is None else part[rows],
         rows=rows,
         source=raw.source,
@@ -167,6 +184,9 @@ def infer_columns(raw: RawTable, settings: ColumnSettings, cell_format: CellForm
         written={column.name: column.written for column in features if column.written},
         marks=cell_format.marks(),
         place=raw.place,
+        task=target.task,
+        target_names=roles.targets,
+        weight=None if roles.weight is None else special[roles.weight].values[rows],
     )
 
 
@@ -179,27 +199,50 @@ def _collect(problems: list[str]) -> Iterator[None]:
         problems += error.problems
 
 
-def _name_labels(
-    raw: RawTable,
-    target: str,
-    texts: NDArray[Any],
-    rows: NDArray[np.intp],
-    policy: Policy,
-    cell_format: CellFormat,
+def _read_special(raw: RawTable, roles: Roles, target: Target, cell_format: CellFormat) -> Iterator[TableColumn]:
+    """Give the columns whose values cannot be filled in, since they are no features."""
+    yield from target.columns
+    for name in (roles.group, roles.split_by):
+        if name is not None:
+            marks = cell_format.marks(has_nulls=raw.has_nulls(name))
+            yield TableColumn(name, "category", read_cell_texts(raw.frame[name], marks))
+    if roles.weight is not None:
+        yield read_weight(raw, roles.weight, cell_format)
+
+
+def _leave_out_weightless(
+    special: Mapping[str, TableColumn], roles: Roles, rows: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Leave out rows that weigh nothing: they count neither in training nor in a measure."""
+    if roles.weight is None:
+        return rows, []
+    weighs = special[roles.weight].values[rows] != 0
+    if not weighs.any():
+        raise DataError(f"data.weight={show_name(roles.weight)}: all weights are 0; name another column, or none")
+    if weighs.all():
+        return rows, []
+    return rows[weighs], [f"weight {show_name(roles.weight)}: {(~weighs).sum():,} rows weigh 0 and are left out"]
+
+
+def _make_targets(
+    raw: RawTable, target: Target, rows: NDArray[np.intp], policy: Policy, cell_format: CellFormat
 ) -> tuple[NDArray[Any], list[str]]:
-    """Give the classes of the rows that stay, (n_kept,), and notes on them.
+    """Give the targets of the rows that stay, (n_kept,) or (n_kept, n_outputs), and notes on them.
 
     Raises
     ------
     DataError
-        If no classifier can be trained on them.
+        If there is nothing to learn in them.
     """
-    labels = name_classes(texts[rows])
-    lost = [*findings.warn_of_lost_labels(raw.frame[target], texts, cell_format)]
+    y = target.take(rows)
+    if target.task != "classification":
+        return (y, []) if np.isnan(y).any() else check_targets(target, y, raw.source)  # what is missing is refused
+    (column,) = target.columns
+    lost = [*findings.warn_of_lost_labels(raw.frame[column.name], column.values, cell_format)]
     if lost and policy.label != "drop":  # they are refused, and it is not known yet what the classes are
-        return labels, lost
-    notes = check_classes(labels[~find_missing(labels)], source=raw.source, target=target, lost=lost)
-    return labels, [*notes, *findings.warn_of_spellings(raw.frame[target].iloc[rows], labels), *lost]
+        return y, lost
+    notes = check_classes(y[~find_missing(y)], source=raw.source, target=column.name, lost=lost)
+    return y, [*notes, *findings.warn_of_spellings(raw.frame[column.name].iloc[rows], y), *lost]
 
 
 def _describe_misfits(raw: RawTable, columns: Sequence[TableColumn], *, is_trained: bool = False) -> list[str]:
@@ -222,7 +265,9 @@ def _describe_misfits(raw: RawTable, columns: Sequence[TableColumn], *, is_train
     return problems
 
 
-def _refuse_features(raw: RawTable, columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str]) -> None:
+def _refuse_features(
+    raw: RawTable, columns: Sequence[TableColumn], roles: Roles, unused: Mapping[str, str], *, is_classed: bool
+) -> None:
     """Refuse categories with too many values, and a table without any feature."""
     problems = []
     for column in columns:
@@ -243,10 +288,12 @@ def _refuse_features(raw: RawTable, columns: Sequence[TableColumn], roles: Roles
     if problems:
         raise combine_problems(problems)
     if not columns:
+        word, purpose = ("label", "tell the classes apart") if is_classed else ("target", "tell something about it")
         why = "; ".join(f"{show_name(name)} is {reason}" for name, reason in [*unused.items()][:10])
+        listed = list_first(roles.targets, len(roles.targets))
         raise DataError(
-            f"{show_name(raw.source)}: there is no feature besides the label {show_name(str(roles.target))}"
-            f"{f' ({why})' if why else ''}; add columns that tell the classes apart"
+            f"{show_name(raw.source)}: there is no feature besides the {word} {listed}"
+            f"{f' ({why})' if why else ''}; add columns that {purpose}"
         )
 
 

@@ -51,7 +51,7 @@ def test_the_same_as_scipy_reads():
     assert [*table.frame.columns, "y"] == about.names()
     np.testing.assert_array_equal(table.frame["the weight"], rows["the weight"])
     assert [(name or "?").encode() for name in table.frame["c"]] == rows["c"].tolist()
-    assert [name.encode() for name in table.labels] == rows["y"].tolist()
+    assert [name.encode() for name in table.targets] == rows["y"].tolist()
 
 
 def test_declared_numbers_and_categories_keep_their_kinds():
@@ -61,7 +61,7 @@ def test_declared_numbers_and_categories_keep_their_kinds():
         RawTable(cells.frame, "cats.arff", False, "", cells.lines, cells.kinds), ColumnSettings(target="y")
     )
     assert table.kinds == {"zip": "category", "age": "number"}
-    assert table.labels.tolist() == ["a", "b c", "a"]
+    assert table.targets.tolist() == ["a", "b c", "a"]
 
 
 def test_declared_row_counter_is_an_index_unless_asked_for():

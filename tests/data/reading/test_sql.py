@@ -44,7 +44,7 @@ def test_a_query_is_a_table():
     assert raw.frame["age"].tolist()[:3] == [0, 6, 1]
     table = infer_columns(raw, ColumnSettings(target="y", missing="mean"))
     assert table.kinds == {"age": "number", "colour": "category"}
-    assert table.labels.tolist() == ["0", "1"] * 6
+    assert table.targets.tolist() == ["0", "1"] * 6
     assert table.n_missing == {"age": 1}
 
 

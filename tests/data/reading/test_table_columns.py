@@ -125,7 +125,7 @@ def test_labels_of_any_type_are_class_names(labels, names):
             infer_columns(given, ColumnSettings(target="y"))
     else:
         understood = infer_columns(given, ColumnSettings(target="y"))
-        assert understood.labels.tolist() == [names[row % len(names)] for row in range(N)]
+        assert understood.targets.tolist() == [names[row % len(names)] for row in range(N)]
         assert all(line.isprintable() for line in understood.notes)
 
 
@@ -143,7 +143,7 @@ def test_typed_labels_are_class_names(labels, names):
     assert (
         infer_columns(
             RawTable(frame, "cats.parquet", typed=True, digest=""), ColumnSettings(target="y")
-        ).labels.tolist()
+        ).targets.tolist()
         == names * 6
     )
 
@@ -244,7 +244,7 @@ def test_a_format_with_types_says_itself_what_is_missing(ending, tmp_path):
         getattr(frame, f"to_{ending}")(path)
     understood = infer_columns(read_table(str(path)), ColumnSettings(target="y", missing="own"))
     assert understood.frame["severity"].tolist() == severity
-    assert understood.labels.tolist() == ["None", "b"] * 3
+    assert understood.targets.tolist() == ["None", "b"] * 3
 
 
 def test_prediction_reads_numbers_and_dates_as_training_did():

@@ -60,6 +60,9 @@ def labels(*values: object, header: str = "y") -> str:
     return f"age,{header}\n" + "".join(f"{17 * i % 11},{values[i % len(values)]}\n" for i in range(12))
 
 
+CLASSES = "classification"
+
+
 def packed(write: Callable[[io.BytesIO], object]) -> bytes:
     file = io.BytesIO()
     write(file)
@@ -490,7 +493,62 @@ REFUSED = [
         "a measurement as label",
         "cats.csv",
         "x,y\n" + "".join(f"{i % 7},{i / 7}\n" for i in range(50)),
-        "are no classes",
+        ["are no classes", "or group the values, or choose data.task=regression"],
+        {"task": "classification"},
+    ),
+    Fault("several classes", "cats.csv", labels("a", "b"), "has one target", {"target": ("age", "y"), "task": CLASSES}),
+    # Numbers and several labels.
+    Fault(
+        "a text among numbers to learn",
+        "cats.csv",
+        labels(1.5, "much", 3),
+        ["line 3, column 2 (y): 'much' is not a number", "name another data.target, or choose data.task=class"],
+        {"task": "regression"},
+    ),
+    Fault("an infinite number to learn", "cats.csv", labels(1.5, "inf"), "'inf' is infinite", {"task": "regression"}),
+    Fault("texts to learn", "cats.csv", labels("a", "b"), "'a' is not a number; mend it, name", {"task": "regression"}),
+    Fault("dates to learn", "cats.csv", labels("2020-12-31"), "is not a number; mend it, name", {"task": "regression"}),
+    Fault("one number to learn", "cats.csv", labels(2.5), "all 12 rows are 2.5; there is no", {"task": "regression"}),
+    Fault(
+        "a gap among numbers to learn",
+        "cats.csv",
+        labels(1.5, "", 3),
+        ["line 3, column 2 (y): '' is a missing value", "data.missing=drop leaves its rows out"],
+        {"task": "regression"},
+    ),
+    Fault(
+        "classes and numbers to learn",
+        "cats.csv",
+        labels("a,1", "b,2", header="y,z"),
+        "must all be numbers, or all be labels of 0 and 1 or no and yes; y has 'a'",
+        {"target": ("y", "z")},
+    ),
+    Fault(
+        "a label that is none",
+        "cats.csv",
+        labels("yes,1", "maybe,0", header="y,z"),
+        "line 3, column 2 (y): 'maybe' is neither 0 nor 1, no nor yes, false nor true; mend it",
+        {"target": ("y", "z"), "task": "multilabel"},
+    ),
+    Fault("labels alike", "cats.csv", labels("no,1", header="y,z"), "all 12 rows are 0", {"target": ("y", "z")}),
+    Fault("no such target", "cats.csv", labels("a", "b"), "data.target='z': there is no", {"target": ("y", "z")}),
+    # Weights.
+    Fault(
+        "a negative weight",
+        "cats.csv",
+        labels("a,1", "b,-2.5", header="y,w"),
+        "line 3, column 3 (w): '-2.5' is a negative weight; mend it, or leave data.weight out",
+        {"weight": "w"},
+    ),
+    Fault("a weight in words", "cats.csv", labels("a,1", "b,much", header="y,w"), "'much' is not", {"weight": "w"}),
+    Fault("no weight", "cats.csv", labels("a,1", "b,", header="y,w"), "(w): '' is a missing value", {"weight": "w"}),
+    Fault("weights of 0", "cats.csv", labels("a,0", "b,0", header="y,w"), "all weights are 0", {"weight": "w"}),
+    Fault(
+        "a weight as group",
+        "cats.csv",
+        labels("a,1", "b,2", header="y,w"),
+        "data.weight and data.group",
+        {"weight": "w", "group": "w"},
     ),
     # Pickles.
     Fault("a pickle", "cats.pkl", pickle.dumps(Canary()), NO_UNPICKLING),

@@ -86,7 +86,7 @@ def test_a_table_is_understood_alike_in_every_format(name, frame, tmp_path):
     n_different = frame.drop(columns="label").nunique()
     expected = {"number": "number", "zéro": "number", "colour, or not": "category", "flag": "category"}
     assert table.kinds == {name: kind for name, kind in expected.items() if n_different[name] > 1}
-    assert table.labels.tolist() == frame["label"].tolist()
+    assert table.targets.tolist() == frame["label"].tolist()
     for name_of_column, kind in table.kinds.items():
         cells = table.frame[name_of_column].tolist()
         if kind == "number":
@@ -132,7 +132,7 @@ def test_arrays_have_columns_by_number(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.array(["a", "b"] * 10)
     np.savez(tmp_path / "cats.npz", X=X, y=y)
     table = infer_columns(read_table(str(tmp_path / "cats.npz")), ColumnSettings(target=None))
-    assert table.labels.tolist() == y.tolist()
+    assert table.targets.tolist() == y.tolist()
     assert table.frame.to_numpy().tolist() == X.tolist()
     assert list(table.frame) == ["0", "1"]
 
@@ -141,7 +141,7 @@ def test_arrays_with_foreign_byte_order_are_read_correctly(tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) % 7, np.arange(20) % 2
     np.savez(tmp_path / "cats.npz", X=X.astype(">f8"), y=y.astype(">i4"))
     table = infer_columns(read_table(str(tmp_path / "cats.npz")), ColumnSettings(target=None))
-    assert (table.labels.tolist(), table.frame.to_numpy().tolist()) == ([str(label) for label in y], X.tolist())
+    assert (table.targets.tolist(), table.frame.to_numpy().tolist()) == ([str(label) for label in y], X.tolist())
 
 
 def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
@@ -151,7 +151,7 @@ def test_sparse_rows_are_those_that_scikit_learn_wrote(tmp_path):
         raw = read_table(str(tmp_path / "cats.svmlight"))
         table = infer_columns(raw, ColumnSettings(target=None))
         assert table.frame.to_numpy().tolist() == X[:, X.any(axis=0)].tolist()
-        assert table.labels.tolist() == [str(label) for label in y]
+        assert table.targets.tolist() == [str(label) for label in y]
         assert set(table.frame) <= set(names)
     (tmp_path / "few.svmlight").write_text("1 1:5\n")
     assert read_features(read_table(str(tmp_path / "few.svmlight")), table.kinds).to_numpy().tolist() == [
@@ -164,7 +164,7 @@ def test_columns_are_found_by_number_unless_one_is_called_so(tmp_path):
         "1,fur,y\n" + "".join(f"{i % 5},{'ab'[i % 2]},{'cd'[i % 2]}\n" for i in range(9))
     )
     raw = read_table(str(tmp_path / "cats.csv"))
-    assert infer_columns(raw, ColumnSettings(target="-1")).labels[0] == "c"
+    assert infer_columns(raw, ColumnSettings(target="-1")).targets[0] == "c"
     assert list(infer_columns(raw, ColumnSettings(target="2", ignore=["1"])).frame) == [
         "fur"
     ]  # called 1, though fur is column 1
