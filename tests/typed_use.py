@@ -75,6 +75,9 @@ def use_estimators() -> None:
     X, y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
     network = nnsweep.NNClassifier((8, 8), activation="tanh", solver={"name": "adam", "beta_2": 0.98}).fit(X, y)
     print(network.predict(X), network.predict_proba(X), network.score(X, y), network.classes_, network.history_)
+    network.fit(X, y, np.ones(4), X_val=X, y_val=y, sample_weight_val=np.ones(4)).partial_fit(
+        X, y, sample_weight=[1, 2, 1, 1]
+    )
     grid = {"learning_rate_init": [0.01, 0.1]}
     print(nnsweep.StackedSearchCV(network, grid).fit(X, y).best_params_)
     print(nnsweep.StackedRandomizedSearchCV(network, grid, n_iter=2).fit(X, y).best_score_)

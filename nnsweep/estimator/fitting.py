@@ -1,127 +1,31 @@
-"""A fit: scikit-learn's samples in the trainer's form, and the training of one network or of several.
-
-Labels become class numbers, and features become arrays that the trainer takes.
-"""
+"""A fit: what is trained on which samples, and the training of one network, of several or of a single epoch."""
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
-from sklearn.utils.multiclass import unique_labels
 from threadpoolctl import threadpool_limits
 
-from nnsweep.data.dataset import hash_parts, make_part
-from nnsweep.data.split import Labels, draw_part, take_rows
-from nnsweep.errors import DataError
-from nnsweep.estimator.options import Validation
+from nnsweep.estimator.samples import Parts
 from nnsweep.jobs.job import Recipe
-from nnsweep.mlp.arrays import Examples, Features, IntArray, Task
+from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.batches import LARGE_SCALE, feature_scale
 from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, add, collect
+from nnsweep.mlp.losses import Loss, make_loss
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Learner, Member
+from nnsweep.mlp.targets import TargetScaling
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.text import explain_scale
 
-
-def check_features(X: Any) -> Features:
-    """Take any CSR kind of SciPy as an array of it; dense features stay as they are."""
-    found: Features = csr_array(X) if hasattr(X, "tocsr") else X
-    return found
-
-
-def encode_examples(X: Any, y: ArrayLike, classes: NDArray[Any], *, part: str = "train") -> Examples:
-    """Bring samples into the common form of all parts of a data set.
-
-    Parameters
-    ----------
-    X : ndarray or CSR of shape (n_samples, n_features)
-        Checked features.
-    y : ndarray of shape (n_samples,)
-        Labels.
-    classes : ndarray of shape (n_classes,)
-        All labels that there are, sorted.
-    part : str
-        What to call them in a message.
-
-    Raises
-    ------
-    ValueError
-        If a label is none of the classes, or the samples cannot be used.
-    """
-    if unseen := sorted(set(unique_labels(y).tolist()) - set(classes.tolist())):
-        raise ValueError(f"label {unseen[0]!r} is none of the classes {classes.tolist()}")
-    try:
-        return make_part(part, Examples(check_features(X), np.searchsorted(classes, y)), n_outputs=len(classes))
-    except DataError as error:
-        raise ValueError(str(error)) from error
-
-
-def divide_samples(whole: Examples, validation: Validation, classes: NDArray[Any]) -> tuple[Examples, Examples | None]:
-    """Set a validation part aside, with every class in proportion, as the command line does.
-
-    Where a class has too few samples for that, they are drawn whatever their class is, as scikit-learn's
-    `MLPClassifier` does, but one of each class stays in the training part. As there, one of only two classes must not
-    be a single sample.
-
-    Raises
-    ------
-    ValueError
-        If there are too few samples for either.
-    """
-    fraction, seed = validation.validation_fraction, validation.split_seed
-    try:
-        rest, part = draw_part(Labels(whole.y, classes.tolist(), unit="sample"), fraction, seed, "validation_fraction")
-    except DataError as error:
-        drawn = _draw_validation(whole.y, fraction, seed)
-        if drawn is None:
-            raise ValueError(str(error)) from error
-        rest, part = np.setdiff1d(np.arange(whole.n_samples), drawn), drawn
-    return take_rows(whole, rest), None if part is None else take_rows(whole, part)
-
-
-def _draw_validation(y: IntArray, fraction: float, seed: int) -> NDArray[np.intp] | None:
-    """Draw rows of any class but one of each; None if there are too few."""
-    rows = np.random.default_rng(seed).permutation(len(y))
-    spare = np.delete(rows, np.unique(y[rows], return_index=True)[1])
-    n_drawn, sizes = int(np.ceil(fraction * len(y))), np.unique(y, return_counts=True)[1]
-    # of large classes a part that is smaller than their number says that the fraction is a slip
-    is_small = n_drawn < len(sizes) and sizes.min() > 2
-    is_lonely = len(sizes) == 2 and sizes.min() == 1
-    return None if is_small or is_lonely or not 2 <= n_drawn <= len(spare) else spare[:n_drawn]
-
-
-_ROUNDING = 1e-9  # of sums of class weights
+_ROUNDING = 1e-9  # of sums of weights, and of costs
 _OTHER_CAUSES = "another learning_rate_init, more epochs (max_iter) or another init may help"
-
-
-class Parts(NamedTuple):
-    """The examples of a fit; there is no test part, since whoever fits looks at other samples afterwards."""
-
-    train: Examples
-    val: Examples | None
-    n_classes: int
-    test: None = None
-    task: Task = "classification"
-
-    @property
-    def n_outputs(self) -> int:
-        """How many classes there are."""
-        return self.n_classes
-
-    def digest(self) -> str:
-        """Hash all of it."""
-        present = {"train": self.train} | ({"val": self.val} if self.val else {})
-        return f"{self.n_classes} {hash_parts(present)}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,12 +38,15 @@ class Fit:
         The network, and how it is trained.
     parts : Parts
         What it learns.
+    scaling : TargetScaling or None
+        How the targets of regression are standardized.
     layers : list of Layer or None
         Parameters of an earlier training to begin with, with K = 1.
     """
 
     recipe: Recipe
     parts: Parts
+    scaling: TargetScaling | None = None
     layers: Layers | None = None
 
     def member(self) -> Member:
@@ -149,6 +56,10 @@ class Fit:
     def training(self) -> Training:
         """Return how it is trained."""
         return self.recipe.training()
+
+    def loss(self) -> Loss:
+        """Return what training lowers; raises `ValueError` if that is for another task."""
+        return make_loss(self.training().loss, self.parts.task)
 
     def fingerprint(self, digest: str | None = None) -> str:
         """Hash all that can change the result, but for `layers`; the `digest` of the parts need not be taken again."""
@@ -174,7 +85,7 @@ def train_fit(fit: Fit, *, tell: bool = False) -> Trained:
         return trained
     networks: dict[int, Trained] = {}
     with threadpool_limits(1):  # more threads are slower on matrices of this size, and may change the last bit
-        for epoch in train(fit.parts, fit.recipe.network(), [fit.member()], fit.training()):
+        for epoch in train(fit.parts, fit.recipe.network(), [fit.member()], fit.training(), scaling=fit.scaling):
             add(networks, epoch)
             if tell:
                 print(_line(epoch))
@@ -230,6 +141,7 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
             [fit.member()],
             training,
             resumed=[snapshot] if snapshot else None,
+            scaling=fit.scaling,
         )
         for epoch in epochs:
             add(networks, epoch)
@@ -258,8 +170,17 @@ def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
     )
 
 
+def explain_divergence(network: Trained, fit: Fit) -> str:
+    """Say when a network's training diverged, and what helps."""
+    return (
+        f"the training diverged in epoch {network.rows[-1].epoch}: its cost or a weight is not finite any more; lower "
+        f"learning_rate_init={fit.recipe.member().learning_rate}, or limit the gradient with clip_norm"
+        f"{explain_large_features(fit)}"
+    )
+
+
 def explain_failure(fit: Fit, layers: Layers) -> str:
-    """Say that a trained network is no better on its training part than who always says the commonest class.
+    """Say that a trained network is no better on its training part than who always says the same.
 
     Parameters
     ----------
@@ -273,26 +194,60 @@ def explain_failure(fit: Fit, layers: Layers) -> str:
     str
         Empty where it is better, or where there is nothing to tell apart.
     """
-    train, n_classes = fit.parts.train, fit.parts.n_classes
-    weights = class_weights(fit.training().class_weight, train.y, n_classes)
-    counts = np.bincount(train.y, minlength=n_classes) * (1.0 if weights is None else weights)
+    outputs = compute_outputs(fit.recipe.network(), layers, fit.parts.train.X)
+    classify = fit.parts.task == "classification"
+    if not (problem := _compare_accuracies(fit, outputs) if classify else _compare_costs(fit, outputs)):
+        return ""
+    return f"the network has learned nothing: on the training part {problem}" + (
+        explain_large_features(fit) or f"; {_OTHER_CAUSES}"
+    )
+
+
+def _compare_accuracies(fit: Fit, outputs: FloatArray) -> str:
+    """Say that a network is right no more often than who always says the commonest class."""
+    (_, y, weight), n_classes = fit.parts.train, fit.parts.n_outputs
+    weights = class_weights(fit.training().class_weight, y, n_classes, weight)
+    counts = np.bincount(y, weight, minlength=n_classes) * (1.0 if weights is None else weights)
     if np.count_nonzero(counts) < 2:
         return ""
-    right = train.y[compute_outputs(fit.recipe.network(), layers, train.X).argmax(axis=1) == train.y]
-    reached = (np.bincount(right, minlength=n_classes) * (1.0 if weights is None else weights)).sum() / counts.sum()
+    is_right = outputs.argmax(axis=1) == y
+    right = np.bincount(y[is_right], None if weight is None else weight[is_right], minlength=n_classes)
+    reached = (right * (1.0 if weights is None else weights)).sum() / counts.sum()
     share = counts.max() / counts.sum()
     if reached > share + _ROUNDING:
         return ""
-    return (
-        f"the network has learned nothing: on the training part its accuracy is {reached:.3f}, and that of always "
-        f"saying the commonest class is {share:.3f}{explain_large_features(fit) or '; ' + _OTHER_CAUSES}"
-    )
+    return f"its accuracy is {reached:.3f}, and that of always saying the commonest class is {share:.3f}"
+
+
+def _compare_costs(fit: Fit, outputs: FloatArray) -> str:
+    """Say that a network's loss is no lower than that of the best outputs that are the same for all samples."""
+    (_, y, weight), loss = fit.parts.train, fit.loss()
+    targets = y if fit.scaling is None else fit.scaling.standardize(y)
+    if (targets == targets[0]).all():
+        return ""
+    mean = np.average(targets, axis=0, weights=weight)
+    if fit.parts.task == "multilabel":
+        share = np.clip(mean, _ROUNDING, 1 - _ROUNDING)
+        constants = [np.log(share / (1 - share))]
+    else:
+        # the mean is best for squares, the median for absolute values, and each quantile for itself
+        quantiles = np.quantile(targets, loss.quantiles or (0.5,), axis=0, weights=weight, method="inverted_cdf").T
+        constants = [np.repeat(mean, quantiles.shape[1]), quantiles.reshape(-1)]
+
+    def measure(found: FloatArray) -> float:
+        return float(np.average(loss.costs(found[np.newaxis], targets)[0], weights=weight))
+
+    reached = measure(outputs)
+    best = min(measure(np.broadcast_to(constant, outputs.shape)) for constant in constants)
+    if reached < best - _ROUNDING:
+        return ""
+    return f"its mean loss is {reached:.3g}, and that of the best constant prediction is {best:.3g}"
 
 
 def explain_large_features(fit: Fit) -> str:
     """Say that the features are large, and what helps; empty where they are not."""
     scale = feature_scale(fit.parts.train.X)
-    remedy = "put sklearn.preprocessing.StandardScaler() before this classifier, in a pipeline"
+    remedy = "put sklearn.preprocessing.StandardScaler() before this estimator, in a pipeline"
     return f"; {explain_scale(scale, remedy)}" if scale > LARGE_SCALE else ""
 
 

@@ -138,12 +138,15 @@ def keep_options(init: Callable[Concatenate[Self, P], None]) -> Callable[Concate
 
 
 def list_choices(documented: Documented) -> Documented:
-    """Put the names of the choices of a group into a class's documentation, where it says ``$group``."""
-    lists = {}
+    """Complete a class's documentation: names of the choices for ``$group``, the parent's sections for ``$section``."""
+    texts = {}
     for group in ("activation", "schedule", "optimizer", "init"):
         *others, last = list_names(group)
-        lists[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
-    documented.__doc__ = Template(documented.__doc__ or "").substitute(lists)
+        texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
+    _, *sections = re.split(r"    (Parameters|Attributes)\n    -+\n", documented.__bases__[-1].__doc__ or "")
+    for name, text in zip(sections[::2], sections[1::2], strict=True):
+        texts[name.lower()] = text.strip()
+    documented.__doc__ = Template(documented.__doc__ or "").substitute(texts)
     return documented
 
 
@@ -272,7 +275,7 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
     return {
         "arch": {"name": "custom", "hidden_layer_sizes": _sizes(options["hidden_layer_sizes"])},
         "activation": _choice("activation", options["activation"]),
-        "output_activation": options["output_activation"],
+        "output_activation": options.get("output_activation", "identity"),
         "schedule": _choice("schedule", options["learning_rate"], {"trainer.epochs": options["max_iter"]}),
         "optimizer": optimizer,
         "init": {"name": options["init"]},
@@ -285,7 +288,7 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
             "min_delta": options["tol"],
             "dropout": options["dropout"],
             "clip_norm": options["clip_norm"],
-            "class_weight": options["class_weight"],
+            "class_weight": options.get("class_weight"),
         },
         "seed": seed,
     }

@@ -5,25 +5,22 @@ the same examples give the same curves and weights as ``python -m nnsweep``, bit
 """
 
 import warnings
+from abc import abstractmethod
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from nnsweep.estimator.fitting import (
     Fit,
-    Parts,
     begin_fit,
-    check_features,
-    divide_samples,
-    encode_examples,
+    explain_divergence,
     explain_failure,
-    explain_large_features,
     train_fit,
     train_one_epoch,
 )
@@ -31,25 +28,131 @@ from nnsweep.estimator.options import (
     ELSEWHERE,
     Options,
     check_options,
+    list_choices,
     move_constants,
     order_class_weights,
     suggest_option,
 )
+from nnsweep.estimator.samples import Parts, TargetKind, check_features, divide_samples, encode_examples
 from nnsweep.jobs.job import Recipe
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.arrays import FloatArray, Task
 from nnsweep.mlp.curves import Row
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import Layer, Layers
 from nnsweep.mlp.snapshot import Snapshot
+from nnsweep.mlp.targets import TargetScaling, fit_target_scaling
+
+_LAST_ACTIVATIONS: dict[Task, str] = {"classification": "softmax", "multilabel": "logistic", "regression": "identity"}
+"""What follows the last layer, in scikit-learn's words."""
 
 
+class _Samples(NamedTuple):
+    """Checked samples: features, labels or targets, and weights if there are any."""
+
+    X: Any
+    y: NDArray[Any]
+    weight: FloatArray | None
+
+
+@list_choices
 class Perceptron(BaseEstimator):  # type: ignore[misc]
-    """The estimators' parent: options, training, and what is kept of it."""
+    """The estimators' parent: options, training, and what is kept of it.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int
+        Units of each hidden layer; ``()`` for multinomial logistic regression.
+    activation : str or dict
+        Activation of the hidden layers:
+        $activation.
+        A dict gives its settings, too: ``{"name": "leaky_relu", "negative_slope": 0.1}``.
+        Its ``layers`` may name an activation for each hidden layer: ``{"name": "relu", "layers": ["relu", "tanh"]}``.
+    dropout : float
+        Share of hidden units left out of each step.
+    init : str
+        Rule that draws the first weights (biases start at 0):
+        $init.
+    solver : str or dict
+        Update rule:
+        $optimizer.
+        A dict gives some of its settings, too: ``{"name": "adam", "beta_2": 0.98}``; the others are the command line's.
+    learning_rate_init : float or None
+        The schedule's base rate; None for the command line's of this `solver` (0.1 for momentum, 0.003 for adam).
+    learning_rate : str or dict
+        Schedule, by its name on the command line:
+        $schedule.
+        A dict gives some of its settings, too: ``{"name": "step", "gamma": 0.1, "stepsize": 5}``, or joins others:
+        ``{"name": "join", "pieces": [...], "boundaries": [...]}``.
+    weight_decay : float or None
+        L2: half of it times the sum of the squared weights is added to the mean cost (adamw shrinks the weights
+        instead); None for the command line's of a table of one's own. scikit-learn's `alpha` is another number: it
+        divides the penalty by the number of samples in the batch.
+    clip_norm : float or None
+        The longest gradient that a step may follow.
+    batch_size : int or None
+        Samples a step; None for all of them.
+    max_iter : int
+        Epochs.
+    dtype : {"float32", "float64"}
+        Precision of the training.
+    early_stopping : bool
+        Set a validation part aside, unless `fit` is given one, and end when its accuracy has not risen by more than
+        `tol` for `n_iter_no_change` epochs. A cost that falls at equal accuracy counts as a rise.
+    validation_fraction : float
+        Of the samples, for that part, which has every class in proportion. Where a class has too few samples for that,
+        they are drawn whatever their class is; each class keeps one in the training part.
+    split_seed : int
+        Which of the possible parts that is, whatever `random_state` is.
+    n_iter_no_change : int or None
+        See `early_stopping`; None for never, so that the part only decides which epoch is best.
+    tol : float
+        By how much the accuracy must rise to count.
+    evaluate_every : int
+        Epochs between two measurements of validation accuracy; the first and the last are always measured.
+    random_state : int, RandomState or None
+        Decides first weights, order of samples and dropout: an int is the command line's ``seed``, anything else is
+        asked for one at every fit.
+    warm_start : bool
+        Begin with the weights of the fit before; schedule, update rule and random streams begin anew.
+    verbose : bool
+        Print a line an epoch.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (fan_in, fan_out)
+        Weights. With a validation part they are those of the best epoch, as the command line reports it; else those of
+        the last.
+    intercepts_ : list of ndarray of shape (fan_out,)
+        Biases.
+    n_iter_ : int
+        Epochs of training.
+    loss_, loss_curve_ : float, list of float
+        The mean training cost after the last and after each epoch (with minibatches, over the epoch's steps).
+    best_loss_ : float or None
+        The lowest training cost after any epoch; None with a validation part, which decides then.
+    n_layers_ : int
+        Number of layers, input and output among them.
+    t_ : int
+        Training samples seen so far: each counts once an epoch.
+    validation_scores_ : list of float or None
+        Validation accuracy after each epoch, NaN where it was not measured; None without a validation part.
+    best_epoch_ : int
+        The epoch whose weights are kept: the one with the highest validation accuracy, of equal ones that with the
+        lower validation cost, then the later; 0 is the untrained network.
+    best_validation_score_ : float or None
+        Its validation accuracy.
+    history_ : dict of str to ndarray of shape (n_iter_ + 1,)
+        The curves that the command line records, from the untrained network on.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Their names, where `X` has some.
+    """
 
     hidden_layer_sizes: Any
     activation: Any
-    output_activation: str
     dropout: float
     init: str
     solver: Any
@@ -66,12 +169,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     n_iter_no_change: int | None
     tol: float
     evaluate_every: int
-    class_weight: Any
     random_state: Any
     warm_start: bool
     verbose: bool
 
-    classes_: NDArray[Any]
     coefs_: list[FloatArray]
     intercepts_: list[FloatArray]
     n_iter_: int
@@ -81,7 +182,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     best_loss_: float | None
     t_: int
     _rows: list[Row]
+    _kind: TargetKind
     _recipe: Recipe
+    _scaling: TargetScaling | None
     _snapshot: Snapshot | None
 
     def set_params(self, **params: Any) -> Self:
@@ -120,16 +223,33 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: Any, y: ArrayLike, *, X_val: Any = None, y_val: ArrayLike | None = None) -> Self:
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell scikit-learn whether there are weights."""
+        return hasattr(self, "coefs_")
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train a network.
 
         Parameters
         ----------
         X : array or CSR of shape (n_samples, n_features)
             Features.
-        y : array of shape (n_samples,)
-            Labels of any type.
-        X_val, y_val : array or CSR, array
+        y : array of shape (n_samples,) or (n_samples, n_outputs)
+            Labels of any type, or 0 and 1 for each of several labels; for a regressor numbers, one or several targets.
+        sample_weight : array of shape (n_samples,) or None
+            How much each sample counts, in the cost, in what is measured and in the scale of the targets; None if all
+            count the same. A weight of 2 is a sample given twice, and one of 0 a sample left out. `class_weight`
+            multiplies it.
+        X_val, y_val, sample_weight_val : array or CSR, array, array or None
             A validation part of one's own, which decides the best epoch; None for none, or with `early_stopping` for
             one that is set aside.
 
@@ -146,12 +266,12 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         ConvergenceWarning
-            If the network has learned nothing: it is right no more often than who always says the commonest class.
+            If the network has learned nothing: it is no better than who always says the same.
         """
-        fit = self.prepared(X, y, X_val=X_val, y_val=y_val)
+        fit = self.prepared(X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         network = train_fit(fit, tell=bool(self.verbose))
         if network.ending == "diverged":
-            raise ValueError(_explain_divergence(network, fit))
+            raise ValueError(explain_divergence(network, fit))
         if message := explain_failure(fit, network.best_layers):
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
         self._keep(network.rows, network.best_layers, fit, snapshot=None)
@@ -160,65 +280,101 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.best_validation_score_ = network.best_accuracy if fit.parts.val else None
         return self
 
-    def prepared(self, X: Any, y: ArrayLike, *, X_val: Any = None, y_val: ArrayLike | None = None) -> Fit:
+    def prepared(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Fit:
         """Check data and options as `fit` does, and return what it would train; parameters as for `fit`."""
-        X, y = self._check_arrays(X, y)
-        classes = np.unique(y)
-        options = self._options(classes)
-        layers = self._initial_layers(classes, options) if options.validation.warm_start else None
-        self.classes_ = classes
-        train, val = encode_examples(X, y, classes), None
+        samples = self._check_samples(X, y, sample_weight)
+        kind = self._find_kind(samples.y)
+        options = self._options(kind.classes)
+        layers = self._initial_layers(kind, options) if options.validation.warm_start else None
+        self._kind = kind
+        train, val = encode_examples(*samples, kind), None
         if X_val is not None or y_val is not None:
             if X_val is None or y_val is None:
                 raise ValueError("X_val and y_val must be given together")
-            X_val, y_val = self._check_arrays(X_val, y_val, reset=False)
-            val = encode_examples(X_val, y_val, self.classes_, part="val")
+            val = encode_examples(*self._check_samples(X_val, y_val, sample_weight_val, reset=False), kind, part="val")
+        elif sample_weight_val is not None:
+            raise ValueError("sample_weight_val is given without X_val and y_val")
         elif options.validation.early_stopping:
-            train, val = divide_samples(train, options.validation, classes)
-        return Fit(recipe=options.recipe, parts=Parts(train, val, len(classes)), layers=layers)
+            train, val = divide_samples(train, options.validation, kind)
+        parts = Parts(train, val, kind)
+        return Fit(
+            recipe=options.recipe, parts=parts, scaling=self._scale(parts, known=layers is not None), layers=layers
+        )
 
     def recipe(self, classes: NDArray[Any]) -> Recipe:
         """Check the options and return how a network of theirs is made and trained; its seed may be drawn for that."""
         return self._options(classes).recipe
 
-    def _train_epoch(self, X: Any, y: Any) -> Self:
+    def _train_epoch(self, samples: _Samples) -> Self:
         """Train one epoch of checked samples, from where the fit or the epoch before ended."""
-        parts = Parts(encode_examples(X, y, self.classes_), None, len(self.classes_))
-        fit = Fit(recipe=self.recipe(self.classes_), parts=parts)
+        parts, begins = Parts(encode_examples(*samples, self._kind), None, self._kind), not hasattr(self, "coefs_")
+        fit = Fit(recipe=self.recipe(self._kind.classes), parts=parts, scaling=self._scale(parts, known=not begins))
         snapshot, rows = None, []
-        if hasattr(self, "coefs_"):
+        if not begins:
             snapshot, rows = self._snapshot or begin_fit(fit, self._layers(), self.n_iter_), self._rows
         network, snapshot = train_one_epoch(fit, snapshot)
         if snapshot is None:
-            raise ValueError(_explain_divergence(network, fit))
+            raise ValueError(explain_divergence(network, fit))
         self._keep([*rows, *network.rows], snapshot.layers, fit, snapshot=snapshot)
         self.t_ = (self.t_ if rows else 0) + fit.parts.train.n_samples
         self.best_epoch_, self.best_validation_score_ = self.n_iter_, None
         return self
 
+    @abstractmethod
+    def _check_targets(self, y: Any) -> NDArray[Any]:
+        """Check labels or targets that `validate_data` has let pass."""
+
+    @abstractmethod
+    def _find_kind(self, y: NDArray[Any]) -> TargetKind:
+        """Say what checked labels or targets are."""
+
     def _options(self, classes: NDArray[Any]) -> Options:
         state = self.random_state
         seed = int(state) if isinstance(state, Integral) else int(check_random_state(state).randint(2**31 - 1))
-        weights = {"class_weight": order_class_weights(self.class_weight, classes)}
-        return check_options(self.get_params(deep=False) | weights, seed=seed)
+        options = self.get_params(deep=False)
+        if "class_weight" in options:
+            options["class_weight"] = order_class_weights(options["class_weight"], classes)
+        return check_options(options, seed=seed)
 
-    def _check_arrays(self, X: Any, y: Any, *, reset: bool = True) -> tuple[Any, Any]:
+    def _check_samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True) -> _Samples:
         """Check samples as scikit-learn does; with `reset`, their features are those of the estimator."""
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), reset=reset)
-        return X, y
+        checks: dict[str, Any] = {"multi_output": True, "y_numeric": is_regressor(self), "reset": reset}
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), **checks)
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return _Samples(X, self._check_targets(y.toarray() if hasattr(y, "tocsr") else y), weight)
+
+    def _scale(self, parts: Parts, *, known: bool) -> TargetScaling | None:
+        """Return how targets are standardized: what goes on from known weights keeps the scale of their outputs."""
+        if parts.task != "regression":
+            return None
+        return self._scaling if known else fit_target_scaling(parts.train)
 
     def _layers(self) -> Layers:
         return [Layer(W[None], b[None, None]) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
 
-    def _initial_layers(self, classes: NDArray[Any], options: Options) -> Layers | None:
+    def _initial_layers(self, kind: TargetKind, options: Options) -> Layers | None:
         if not hasattr(self, "coefs_"):
             return None
-        sizes = [self.n_features_in_, *options.recipe.arch.sizes, len(classes)]
+        loss = make_loss(options.recipe.training().loss, kind.task)
+        sizes = [self.n_features_in_, *options.recipe.arch.sizes, loss.count_outputs(kind.n_outputs)]
         known_sizes = [len(W) for W in self.coefs_] + [self.coefs_[-1].shape[1]]
-        if sizes != known_sizes or not np.array_equal(classes, self.classes_):
+        known = self._kind
+        if sizes != known_sizes or kind.task != known.task or not np.array_equal(kind.classes, known.classes):
             raise ValueError(
                 f"warm_start=True: features, hidden layers and classes must be those of the fit before, whose layer "
-                f"sizes were {known_sizes} and classes {self.classes_.tolist()}; got {sizes} and {classes.tolist()}"
+                f"sizes were {known_sizes} and classes {known.classes.tolist()}; got {sizes} and "
+                f"{kind.classes.tolist()}"
             )
         return self._layers()
 
@@ -231,19 +387,12 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.validation_scores_ = None if scores is None else scores[1:].tolist()
         self.best_loss_ = min(self.loss_curve_) if fit.parts.val is None else None
         self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
-        self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.classes_)
-        self.out_activation_ = "softmax"
-        self._rows, self._recipe, self._snapshot = rows, fit.recipe, snapshot
+        self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.intercepts_[-1])
+        self.out_activation_ = _LAST_ACTIVATIONS[fit.parts.task]
+        self._rows, self._recipe, self._snapshot, self._scaling = rows, fit.recipe, snapshot, fit.scaling
 
-    def _logits(self, X: Any) -> FloatArray:
+    def _outputs(self, X: Any) -> FloatArray:
+        """Compute the outputs of the last layer: logits, or standardized targets."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return compute_outputs(self._recipe.network(), self._layers(), check_features(X))
-
-
-def _explain_divergence(network: Trained, fit: Fit) -> str:
-    return (
-        f"the training diverged in epoch {network.rows[-1].epoch}: its cost or a weight is not finite any more; lower "
-        f"learning_rate_init={fit.recipe.member().learning_rate}, or limit the gradient with clip_norm"
-        f"{explain_large_features(fit)}"
-    )

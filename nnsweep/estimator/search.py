@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 from joblib import effective_n_jobs, parallel_config
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
@@ -29,7 +29,8 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metaestimators import _safe_split
 
 from nnsweep.estimator.classifier import NNClassifier
-from nnsweep.estimator.fitting import TRAINED, Fit, Parts, train_fits_together
+from nnsweep.estimator.fitting import TRAINED, Fit, train_fits_together
+from nnsweep.estimator.samples import Parts
 from nnsweep.jobs.job import Recipe
 from nnsweep.jobs.stacks import count_in_cache
 from nnsweep.mlp.history import Trained
@@ -62,12 +63,15 @@ class Folded:
         All samples.
     folds : sequence of (ndarray, ndarray)
         Row numbers of each fold's training and test part.
+    weight : ndarray of shape (n_samples,) or None
+        How much each sample counts.
     """
 
     estimator: Any
     X: Any
     y: Any
     folds: Sequence[Fold]
+    weight: NDArray[Any] | None = None
 
 
 class Ahead(Mapping[str, Trained]):
@@ -128,7 +132,8 @@ def _part_waves(fits: Iterator[tuple[str, _ForeseenFit]]) -> Iterator[dict[str, 
     n_bytes = 0
     for key, foreseen in fits:
         parts, recipe = foreseen.fit.parts, foreseen.fit.recipe
-        weights = n_parameters(parts.train.X.shape[1], recipe.arch.sizes, parts.n_classes)
+        n_outputs = foreseen.fit.loss().count_outputs(parts.n_outputs)
+        weights = n_parameters(parts.train.X.shape[1], recipe.arch.sizes, n_outputs)
         n_bytes += 2 * weights * np.dtype(recipe.training().dtype).itemsize  # those of the best epoch, and the last
         if wave and n_bytes > WAVE_BYTES:
             yield wave
@@ -186,7 +191,7 @@ class _Foresight:
 
     def __init__(self, folded: Folded) -> None:
         self._folded = folded
-        self._transformed: dict[Hashable, tuple[Any, Any]] = {}
+        self._transformed: dict[Hashable, tuple[Any, Any, Any]] = {}
         self._parts: dict[Hashable, tuple[Parts, str]] = {}
 
     def foresee(self, candidate: Candidate, fold: int) -> tuple[str, _ForeseenFit] | None:
@@ -210,16 +215,17 @@ class _Foresight:
             self._parts[own] = fit.parts, fit.parts.digest()
             recipe = fit.recipe
         else:
-            recipe = network.recipe(np.unique(self._transformed[source][1]))
+            recipe = network.recipe(self._parts[own][0].kind.classes)
         parts, digest = self._parts[own]
         fit = Fit(recipe=recipe, parts=parts)
         return fit.fingerprint(digest), _ForeseenFit(fit, (own, recipe.kind()))
 
-    def _features(self, estimator: Any, fold: int) -> tuple[Any, Any]:
-        X, y = _safe_split(estimator, self._folded.X, self._folded.y, self._folded.folds[fold][0])
+    def _features(self, estimator: Any, fold: int) -> tuple[Any, Any, Any]:
+        folded, rows = self._folded, self._folded.folds[fold][0]
+        X, y = _safe_split(estimator, folded.X, folded.y, rows)
         if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
             X = estimator[:-1].fit_transform(X, y)
-        return X, y
+        return X, y, None if folded.weight is None else folded.weight[rows]
 
 
 def _others(estimator: Any, candidate: Candidate) -> str:
@@ -271,7 +277,7 @@ class _Stacked:
         X, y : array-like
             Samples and labels.
         **params : dict
-            As there; with parameters for the estimator's fit, fits are ordinary ones.
+            As there; with parameters for the estimator's fit, but for `sample_weight`, fits are ordinary ones.
 
         Returns
         -------
@@ -302,9 +308,13 @@ class _Stacked:
             candidates = list(candidate_params)
             folds = self._folds(cv)
             searched = self._searched
+            fit_params = dict(self._routed().estimator.fit)
+            weight = fit_params.pop(_name_weight(self.estimator), None)
             ahead: Mapping[str, Any] = {}
-            if not self._routed().estimator.fit:  # fits with parameters of their own are ordinary ones
-                ahead = Ahead(Folded(self.estimator, searched.X, searched.y, folds), candidates, searched.n_workers)
+            if not fit_params:  # fits with other parameters of their own are ordinary ones
+                weight = None if weight is None else np.asarray(weight)
+                folded = Folded(self.estimator, searched.X, searched.y, folds, weight)
+                ahead = Ahead(folded, candidates, searched.n_workers)
             token = TRAINED.set(ahead)
             try:
                 return evaluate_candidates(candidates, _Folds(folds), **more)
@@ -315,7 +325,7 @@ class _Stacked:
 
     def _folds(self, cv: Any) -> list[Fold]:
         X, y = self._searched.X, self._searched.y
-        splitter = cv or check_cv(self.cv, y, classifier=True)
+        splitter = cv or check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         return [*splitter.split(X, y, **self._routed().splitter.split)]
 
     def _routed(self) -> Any:
@@ -371,3 +381,8 @@ class StackedHalvingRandomSearchCV(_Stacked, HalvingRandomSearchCV):  # type: ig
 
 def _last(estimator: Any) -> Any:
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _name_weight(estimator: Any) -> str:
+    """Name the parameter by which the weights of samples come to the network."""
+    return f"{estimator.steps[-1][0]}__sample_weight" if isinstance(estimator, Pipeline) else "sample_weight"

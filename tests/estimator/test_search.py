@@ -128,6 +128,19 @@ def test_the_results_are_those_of_a_grid_search_bit_for_bit(how, both):
     assert isinstance(ours, GridSearchCV)
 
 
+@pytest.mark.parametrize("kind", [GridSearchCV, HalvingGridSearchCV])
+@pytest.mark.parametrize("network", [NETWORK, make_pipeline(StandardScaler(), NETWORK)], ids=["bare", "pipeline"])
+def test_weights_of_samples_go_with_their_folds(network, kind, both, digits):
+    is_bare = network is NETWORK
+    grid = GRID if is_bare else {f"nnclassifier__{name}": values for name, values in GRID.items()}
+    weight = np.random.default_rng(0).integers(0, 3, 500).astype(float)
+    fit = {"sample_weight" if is_bare else "nnclassifier__sample_weight": weight}
+    ours, stacks = both(kind, network, grid, cv=3, fit=fit)
+    assert stacks[:3] == [4, 4, 4]
+    unweighted = kind(clone(network), grid, cv=3).fit(*digits)
+    assert (unweighted.cv_results_["mean_test_score"] != ours.cv_results_["mean_test_score"]).any()
+
+
 def test_folds_of_a_random_state_are_drawn_once(digits):
     def found(kind):
         folds = StratifiedKFold(3, shuffle=True, random_state=np.random.RandomState(1))
