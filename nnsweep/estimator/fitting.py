@@ -16,7 +16,7 @@ from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.losses import Loss, make_loss
-from nnsweep.mlp.network import Layer, Layers
+from nnsweep.mlp.network import Layers
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Learner, Member
@@ -155,7 +155,7 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
 def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
     """Make a snapshot of layers that were trained for so many epochs; the update rule remembers nothing of them."""
     learner, training = Learner(0, fit.member()), fit.training()
-    blank = [Layer(np.zeros_like(W), np.zeros_like(b)) for W, b in layers]
+    blank = [layer.map(np.zeros_like) for layer in layers]
     schedule = learner.member.schedule
     return Snapshot(
         epoch=epoch,

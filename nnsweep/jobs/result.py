@@ -17,6 +17,7 @@ from nnsweep.jobs.hydra_folder import write_yaml
 from nnsweep.jobs.process_pool import describe_error
 from nnsweep.mlp.arrays import FloatArray, pack_arrays
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.snapshot import name_arrays
 from nnsweep.text import mask_secrets, printable
 from nnsweep.tracking import record
 from nnsweep.tracking.record import Point, RunRecord
@@ -171,8 +172,7 @@ def encode_weights(trained: Trained) -> bytes:
     """
     arrays = {"best_epoch": np.array(trained.best_epoch)}
     for prefix, layers in (("best", trained.best_layers), ("final", trained.layers)):
-        for number, (W, b) in enumerate(layers):
-            arrays |= {f"{prefix}_W{number}": W[0], f"{prefix}_b{number}": b[0, 0]}
+        arrays |= name_arrays(prefix, layers)
     return pack_arrays(arrays)  # weights hardly compress
 
 

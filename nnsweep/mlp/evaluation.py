@@ -12,7 +12,7 @@ import numpy as np
 from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Task
 from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.losses import softmax
-from nnsweep.mlp.network import Layer, Layers, Network, forward
+from nnsweep.mlp.network import Layers, Network, forward
 
 OUTPUT_BYTES = 2**24
 """What the values of all layers may take at once when outputs are computed."""
@@ -223,8 +223,8 @@ def compute_outputs(network: Network, layers: Layers, X: Features) -> FloatArray
         In float64 whatever the precision of the training: a sample's outputs then do not depend on its neighbours, but
         for the last bits of that.
     """
-    doubled = [Layer(W.astype(np.float64), b.astype(np.float64)) for W, b in layers]
-    widths = sum(W.shape[2] for W, _ in layers) + (X.shape[1] if isinstance(X, np.ndarray) else 0)
+    doubled = [layer.map(lambda array: array.astype(np.float64)) for layer in layers]
+    widths = sum(layer.W.shape[2] for layer in layers) + (X.shape[1] if isinstance(X, np.ndarray) else 0)
     step = max(1, OUTPUT_BYTES // (8 * widths))
     blocks = [X[start : start + step].astype(np.float64, copy=False) for start in range(0, X.shape[0], step)]
     with np.errstate(over="ignore", invalid="ignore"):

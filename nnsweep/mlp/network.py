@@ -5,37 +5,76 @@ single network is K = 1.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.random import Generator
 
 from nnsweep.mlp.activations import Activation
-from nnsweep.mlp.arrays import BoolArray, FloatArray, IntArray
+from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.mlp.batches import Inputs
-from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.losses import first_places
 
 
-class Layer(NamedTuple):
-    """One layer of K networks, or what is kept for each of its parameters.
+class Layer(tuple[FloatArray, ...]):
+    """One layer of K networks, or what is kept for each of its parameters: arrays with names.
 
-    Attributes
+    Parameters
     ----------
     W : ndarray of shape (K, fan_in, fan_out)
         Weights.
     b : ndarray of shape (K, 1, fan_out)
         Biases.
+    **others : ndarray
+        What only some networks have, see `Network.list_shapes`. They follow weights and biases in the tuple.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the arrays, in their order.
     """
 
-    W: FloatArray
-    b: FloatArray
+    names: tuple[str, ...]
+
+    def __new__(cls, W: FloatArray, b: FloatArray, **others: FloatArray) -> "Layer":
+        """Put the arrays together."""
+        layer = super().__new__(cls, (W, b, *others.values()))
+        layer.names = ("W", "b", *others)
+        return layer
+
+    def __getnewargs_ex__(self) -> tuple[tuple[FloatArray, ...], dict[str, FloatArray]]:
+        """Say how a copy is made, for pickle and copy."""
+        return self[:2], dict(zip(self.names[2:], self[2:], strict=True))
+
+    @property
+    def W(self) -> FloatArray:
+        """Weights, of shape (K, fan_in, fan_out)."""
+        return self[0]
+
+    @property
+    def b(self) -> FloatArray:
+        """Biases, of shape (K, 1, fan_out)."""
+        return self[1]
+
+    def find(self, name: str) -> FloatArray | None:
+        """Return an array that only some networks have; None if these have none."""
+        return self[self.names.index(name)] if name in self.names else None
+
+    def map(self, function: Callable[[FloatArray], FloatArray]) -> "Layer":
+        """Apply a function to every array."""
+        return Layer(**{name: function(array) for name, array in zip(self.names, self, strict=True)})
 
 
 Layers: TypeAlias = list[Layer]
+Shapes: TypeAlias = dict[str, tuple[int, int]]
+"""The shapes of a layer's arrays by name, without the axis of K networks."""
+
+
+def array_shapes(fan_in: int, fan_out: int) -> Shapes:
+    """Give the shapes of all arrays that a layer may have."""
+    return {"W": (fan_in, fan_out), "b": (1, fan_out)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +107,20 @@ class Network:
             return self.output_activation
         return self.layer_activations[layer] if self.layer_activations else self.activation
 
+    def list_shapes(self, sizes: Sequence[int]) -> list[Shapes]:
+        """Give the shapes of each layer's arrays, by name and without the axis of K networks.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            n_features, the hidden sizes, n_outputs.
+        """
+        return [self._choose_arrays(number, array_shapes(*ends)) for number, ends in enumerate(pairwise(sizes))]
+
+    def _choose_arrays(self, number: int, shapes: Shapes) -> Shapes:
+        """Choose the arrays that the layer with that number has."""
+        return {name: shape for name, shape in shapes.items() if name in ("W", "b")}
+
 
 def n_parameters(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> int:
     """Count weights and biases.
@@ -80,123 +133,9 @@ def n_parameters(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: 
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise((n_features, *hidden_layer_sizes, n_classes)))
 
 
-def draw_first_layers(
-    sizes: Sequence[int], initializers: Sequence[Initializer], randoms: Sequence[Generator]
-) -> Layers:
-    """Draw the first weights of K networks.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        n_features, the hidden sizes, n_classes.
-    initializers, randoms : sequences of length K
-        Each network's own.
-
-    Returns
-    -------
-    list of Layer
-        In float64, with zero biases.
-    """
-    layers = []
-    for fan_in, fan_out in pairwise(sizes):
-        W = [draw(random, fan_in, fan_out) for draw, random in zip(initializers, randoms, strict=True)]
-        layers.append(Layer(np.stack(W), np.zeros((len(W), 1, fan_out))))
-    return layers
-
-
 def copy_network(layers: Layers, index: int) -> Layers:
     """Copy one network out of the stack, keeping a leading axis of 1."""
-    return [Layer(W[index : index + 1].copy(), b[index : index + 1].copy()) for W, b in layers]
-
-
-Order: TypeAlias = tuple[int, int, int]
-BY_NETWORK: Order = (0, 1, 2)
-"""The first layer's axes (K, fan_in, fan_out) as they lie in memory: network by network, ..."""
-BY_UNIT: Order = (0, 2, 1)
-"""... unit by unit, so that all networks' products with shared features are one, ..."""
-BY_FEATURE: Order = (1, 0, 2)
-"""... feature by feature, as a product with CSR features asks for."""
-
-
-class Parameters:
-    """Numbers for every weight and bias of K networks, all 0 at first.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        n_features, the hidden sizes, n_classes.
-    n_networks : int
-        K.
-    dtype : dtype
-        Their precision.
-    order : tuple of int
-        How the first layer's weights lie in memory.
-
-    Attributes
-    ----------
-    layers : list of Layer
-        Views of the numbers, by layer.
-    blocks : tuple of ndarray
-        The same numbers: all of them (K, 1, n), or the weights of the first layer (K, fan_in, fan_out) and all others.
-    """
-
-    def __init__(self, sizes: Sequence[int], n_networks: int, dtype: np.dtype, order: Order = BY_NETWORK) -> None:
-        self.sizes, self.order = tuple(sizes), order
-        n_first = sizes[0] * sizes[1] if order != BY_NETWORK else 0  # in memory of their own
-        shape = (n_networks, sizes[0], sizes[1]) if n_first else (n_networks, 0, 0)
-        n_others = n_parameters(sizes[0], sizes[1:-1], sizes[-1]) - n_first
-        first = np.zeros([shape[axis] for axis in order], dtype)
-        self._view(first, np.zeros((n_networks, 1, n_others), dtype))
-
-    def _view(self, first: FloatArray, others: FloatArray) -> None:
-        self._first = first
-        W = first.transpose(np.argsort(self.order))
-        self.blocks = (W, others) if W.size else (others,)
-        self.layers: Layers = []
-        start = 0
-        for number, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
-            if number or not self._first.size:
-                W = others[:, 0, start : start + fan_in * fan_out].reshape(-1, fan_in, fan_out)
-                start += fan_in * fan_out
-            self.layers.append(Layer(W, others[:, :, start : start + fan_out]))
-            start += fan_out
-
-    @property
-    def n_networks(self) -> int:
-        """How many networks there are: K."""
-        return len(self.blocks[-1])
-
-    def zeros_like(self) -> "Parameters":
-        """Return as many zeros, laid in memory in the same way."""
-        return Parameters(self.sizes, self.n_networks, self.blocks[0].dtype, self.order)
-
-    def arrange(self, order: Order) -> "Parameters":
-        """Return the same numbers, laid in memory in another way."""
-        other = Parameters(self.sizes, self.n_networks, self.blocks[0].dtype, order)
-        other.assign(self.layers)
-        return other
-
-    def assign(self, layers: Layers, networks: slice = slice(None)) -> None:
-        """Take the numbers of other layers of the same shapes, for all networks or for some."""
-        for own, given in zip(self.layers, layers, strict=True):
-            own.W[networks], own.b[networks] = given
-
-    def keep(self, keep: BoolArray) -> None:
-        """Let the networks go for which `keep`, of shape (K,), is false."""
-        self._view(self._first.compress(keep, axis=self.order.index(0)), self.blocks[-1][keep])
-
-    def finite(self) -> BoolArray:
-        """Tell for each network, in shape (K,), whether all its numbers are finite."""
-        ends = [end(block, axis=(1, 2)) for block in self.blocks for end in (np.min, np.max)]
-        finite: BoolArray = np.asarray(np.isfinite(ends).all(axis=0))
-        return finite
-
-
-def sums_of_squares(numbers: FloatArray, dtype: np.dtype) -> FloatArray:
-    """Square the numbers of each network, (K, m, n), and add them up in an order that does not depend on K: (K,)."""
-    rows = np.ascontiguousarray(numbers.swapaxes(1, 2)).reshape(len(numbers), -1)
-    sums: FloatArray = np.square(rows, dtype=dtype).sum(axis=1)
-    return sums
+    return [layer.map(lambda array: array[index : index + 1].copy()) for layer in layers]
 
 
 class Buffers(NamedTuple):
@@ -249,7 +188,7 @@ def make_buffers(
         Whether the pass back will be wanted.
     """
     last = len(layers) - 1
-    shapes = [(len(W), n_samples, W.shape[2]) for W, _ in layers]
+    shapes = [(len(layer.W), n_samples, layer.W.shape[2]) for layer in layers]
     dtype = layers[0].W.dtype
 
     def empty(number: int, by_unit: bool = by_unit) -> FloatArray:
@@ -302,13 +241,13 @@ def forward(
         ``a[-1]``, of shape (K, n_samples, n_classes), holds the logits.
     """
     buffers = into or make_buffers(network, layers, X.n_samples, in_place=False)
-    for number, (W, b) in enumerate(layers):
+    for number, layer in enumerate(layers):
         z, a = buffers.z[number], buffers.a[number]
         if number:
-            np.matmul(buffers.signals[number - 1], W, out=z)
+            np.matmul(buffers.signals[number - 1], layer.W, out=z)
         else:
-            X.times(W, z)
-        z += b
+            X.times(layer.W, z)
+        z += layer.b
         if not (network.activation_of(number).is_identity and a is z):
             network.activation_of(number).value(z, a)
         if number < len(buffers.signals) and buffers.signals[number] is not a:
@@ -341,7 +280,7 @@ def backward(
     list of Layer
         The sum over the samples of the derivative by each parameter.
     """
-    gradients = into or [Layer(np.empty_like(W), np.empty_like(b)) for W, b in layers]
+    gradients = into or [layer.map(np.empty_like) for layer in layers]
     for number in reversed(range(len(layers))):
         activation, delta, gradient = network.activation_of(number), buffers.deltas[number], gradients[number]
         if not activation.is_identity:

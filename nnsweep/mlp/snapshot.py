@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.network import Layer, Layers
+from nnsweep.mlp.network import Layer, Layers, array_shapes
 from nnsweep.mlp.schedules import Plateau
 
 Plain: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, Any]]
@@ -120,15 +120,16 @@ class Snapshot:
 
 def list_sizes(layers: Layers) -> list[int]:
     """Return n_features, the hidden sizes, n_classes; nothing of no layers."""
-    return [W.shape[1] for W, _ in layers[:1]] + [W.shape[2] for W, _ in layers]
+    return [layer.W.shape[1] for layer in layers[:1]] + [layer.W.shape[2] for layer in layers]
 
 
 def name_arrays(name: str, layers: Layers) -> dict[str, FloatArray]:
     """Name the arrays of one network's layers: ``name_W0`` (fan_in, fan_out), ``name_b0`` (fan_out,), ..."""
-    arrays = {}
-    for number, (W, b) in enumerate(layers):
-        arrays[f"{name}_W{number}"], arrays[f"{name}_b{number}"] = W[0], b[0, 0]
-    return arrays
+    return {
+        f"{name}_{kind}{number}": array[0] if kind == "W" else array[0].ravel()
+        for number, layer in enumerate(layers)
+        for kind, array in zip(layer.names, layer, strict=True)
+    }
 
 
 def find_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatArray]) -> Layers:
@@ -148,13 +149,16 @@ def find_layers(name: str, sizes: Collection[int], arrays: Mapping[str, FloatArr
     ValueError
         If one is missing or has another shape.
     """
-    return [
-        Layer(
-            find_array(f"{name}_W{number}", (fan_in, fan_out), arrays)[None],
-            find_array(f"{name}_b{number}", (fan_out,), arrays)[None, None],
-        )
-        for number, (fan_in, fan_out) in enumerate(pairwise(sizes))
-    ]
+    layers = []
+    for number, ends in enumerate(pairwise(sizes)):
+        found = {}
+        for kind, shape in array_shapes(*ends).items():
+            array_name = f"{name}_{kind}{number}"
+            if kind in ("W", "b") or array_name in arrays:
+                written = shape if kind == "W" else (math.prod(shape),)
+                found[kind] = find_array(array_name, written, arrays).reshape(1, *shape)
+        layers.append(Layer(**found))
+    return layers
 
 
 def find_array(name: str, shape: tuple[int | None, ...], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

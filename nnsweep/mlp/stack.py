@@ -15,23 +15,17 @@ from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.batches import Batch, Minibatches, cut_tiles
 from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.losses import Loss, cross_entropy
-from nnsweep.mlp.network import (
+from nnsweep.mlp.network import Buffers, Layers, Network, backward, copy_network, forward, make_buffers
+from nnsweep.mlp.optimizers import Optimizer
+from nnsweep.mlp.parameters import (
     BY_FEATURE,
     BY_NETWORK,
     BY_UNIT,
-    Buffers,
-    Layers,
-    Network,
     Order,
     Parameters,
-    backward,
-    copy_network,
     draw_first_layers,
-    forward,
-    make_buffers,
     sums_of_squares,
 )
-from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
 from nnsweep.mlp.snapshot import Snapshot, list_sizes
 from nnsweep.mlp.threads import Threads
@@ -149,7 +143,8 @@ class Stack:
         self.loss = loss or cross_entropy()
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
-        self.parameters = Parameters(sizes, len(members), dtype)
+        self.sizes = tuple(sizes)
+        self.parameters = Parameters(network.list_shapes(sizes), len(members), dtype)
         self.parameters.assign(
             draw_first_layers(sizes, initializers, [learner.first_weights for learner in self.learners])
         )
@@ -242,7 +237,8 @@ class Stack:
 
     def _require_fit(self, learner: Learner, snapshot: Snapshot) -> None:
         facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
-            ("layer sizes", tuple(list_sizes(snapshot.layers)), self.parameters.sizes),
+            ("layer sizes", tuple(list_sizes(snapshot.layers)), self.sizes),
+            ("arrays", [layer.names for layer in snapshot.layers], [layer.names for layer in self.parameters.layers]),
             ("dtype", snapshot.layers[0].W.dtype, self.dtype),
             ("number of slots", len(snapshot.slots), self.optimizer.n_slots),
             ("having a gradient", bool(snapshot.gradient), self.full_batch),
@@ -333,13 +329,13 @@ class Stack:
     @property
     def bytes_a_sample(self) -> int:
         """How much memory a sample takes on its way forward and back through one network, however many there are."""
-        widths = [W.shape[2] for W, _ in self.layers]
+        widths = [layer.W.shape[2] for layer in self.layers]
         return int(self.dtype.itemsize * (2 * sum(widths) + max(widths)))
 
     @property
     def products_a_sample(self) -> int:
         """How many multiplications by weights a sample is on its way forward; back there are twice as many."""
-        return sum(W.size for W, _ in self.layers)
+        return sum(layer.W.size for layer in self.layers)
 
     def _rates(self) -> FloatArray:
         return self._column([learner.rate(self.epoch) for learner in self.learners])
@@ -427,7 +423,7 @@ class Stack:
     def _penalty(self) -> FloatArray | float:
         if self.optimizer.decoupled or not self.decays:
             return 0.0
-        squares = np.sum([sums_of_squares(W, self.dtype) for W, _ in self.layers], axis=0)
+        squares = np.sum([sums_of_squares(layer.W, self.dtype) for layer in self.parameters.layers], axis=0)
         return np.asarray(0.5 * self.weight_decay[:, 0, 0] * squares)
 
     def _draw_masks(self, n_samples: int) -> list[FloatArray]:
@@ -453,13 +449,12 @@ class Stack:
             self.optimizer.update(block, gradient, slots, self.steps, learning_rate=rates, **self.hyperparameters)
 
     def _decay(self, rates: FloatArray) -> None:
-        for (W, _), (W_gradient, _), (spare, _) in zip(
-            self.layers, self.gradient.layers, self.spare().layers, strict=True
-        ):
+        for layer, slopes, spare in zip(self.parameters.layers, self.gradient.layers, self.spare().layers, strict=True):
+            W, gradient = layer.W, slopes.W
             if self.optimizer.decoupled:
                 W *= 1 - rates * self.weight_decay
             else:
-                W_gradient += np.multiply(W, self.weight_decay, out=spare)
+                gradient += np.multiply(W, self.weight_decay, out=spare.W)
 
     def _clip(self, clip_norm: float) -> None:
         blocks = self.gradient.blocks

@@ -14,7 +14,8 @@ from nnsweep.mlp.batches import (
     feature_scale,
     prepare_inputs,
 )
-from nnsweep.mlp.network import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
+from nnsweep.mlp.network import array_shapes
+from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
 
 K, N, F, H = 3, 7, 5, 4
 random = np.random.default_rng(0)
@@ -37,7 +38,7 @@ def empty(by_unit: bool):
 @pytest.mark.parametrize(("given", "dense"), KINDS.values(), ids=KINDS)
 def test_both_products_are_those_of_each_network(given, dense, by_unit, order):
     entering, out, delta = prepare_inputs(given), empty(by_unit), empty(by_unit)
-    weights, gradient = (Parameters((F, H), K, np.dtype(float), order).layers[0].W for _ in range(2))
+    weights, gradient = (Parameters([array_shapes(F, H)], K, np.dtype(float), order).layers[0].W for _ in range(2))
     weights[...], delta[...] = random.normal(size=(K, F, H)), random.normal(size=(K, N, H))
     entering.times(weights, out)
     entering.transposed_times(delta, gradient)

@@ -14,18 +14,16 @@ from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.losses import compute_cross_entropy
 from nnsweep.mlp.network import (
-    BY_FEATURE,
-    BY_NETWORK,
-    BY_UNIT,
     Buffers,
     Layers,
     Network,
-    Parameters,
+    array_shapes,
     backward,
     copy_network,
     forward,
     n_parameters,
 )
+from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Parameters
 
 KINKED = ("relu", "leaky_relu")
 N_FEATURES, WIDTH, WEIGHT_DECAY, H = 3, 3, 0.1, 1e-5
@@ -323,6 +321,7 @@ def test_parameters_are_weights_and_biases(hidden, expected):
 
 
 SIZES = (5, 4, 3)
+SHAPES = [array_shapes(5, 4), array_shapes(4, 3)]
 ORDERS = {"by network": BY_NETWORK, "by unit": BY_UNIT, "by feature": BY_FEATURE}
 
 
@@ -333,7 +332,7 @@ def order(request):
 
 @pytest.fixture
 def drawn(order, draw_layers):
-    parameters = Parameters(SIZES, 3, np.dtype(float), order)
+    parameters = Parameters(SHAPES, 3, np.dtype(float), order)
     parameters.assign(draw_layers(np.random.default_rng(0), SIZES, n_networks=3))
     return parameters
 
@@ -357,7 +356,7 @@ def test_another_order_in_memory_has_the_same_numbers(drawn, other, flat):
 
 def test_features_decide_how_the_first_weights_lie():
     def first(order):
-        return Parameters(SIZES, 3, np.dtype(float), order).layers[0].W
+        return Parameters(SHAPES, 3, np.dtype(float), order).layers[0].W
 
     assert first(BY_UNIT).swapaxes(1, 2).flags.c_contiguous
     assert first(BY_FEATURE).swapaxes(0, 1).flags.c_contiguous
@@ -369,7 +368,7 @@ def test_removed_networks_are_gone_and_the_rest_are_unchanged(drawn, order, flat
     assert drawn.n_networks == 2
     np.testing.assert_array_equal(flat(drawn.layers), before[[0, 2]])
     assert [block.strides for block in drawn.blocks] == [
-        block.strides for block in Parameters(SIZES, 2, np.dtype(float), order).blocks
+        block.strides for block in Parameters(SHAPES, 2, np.dtype(float), order).blocks
     ]
 
 
