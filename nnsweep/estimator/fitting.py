@@ -161,7 +161,7 @@ def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
         epoch=epoch,
         steps=0,
         layers=layers,
-        slots=[blank] * training.optimizer.n_slots,
+        slots=[blank] * (training.optimizer.n_slots + (training.ema is not None)),
         gradient=[],
         learning_rate=learner.learning_rate,
         plateau=schedule.start() if isinstance(schedule, ReduceOnPlateau) else None,

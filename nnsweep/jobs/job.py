@@ -176,7 +176,7 @@ _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "
 _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
 _LATER: dict[str, tuple[str, ...]] = {
     "activation": ("layers",),
-    "trainer": ("class_weight",),
+    "trainer": ("class_weight", "ema"),
     "data": ("ignore", "rare", "split_by", "task", "weight", *_LAYOUT, *_CELLS),
 }
 """Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""

@@ -132,12 +132,10 @@ class Accuracy:
 
     @np.errstate(over="ignore", invalid="ignore")
     def _logits(self, stack: Stack, X: Inputs, thread: int) -> FloatArray:
-        key = thread, X.n_samples
+        key, layers = (thread, X.n_samples), stack.measured_layers
         if key not in self._buffers:
-            self._buffers[key] = make_buffers(
-                stack.network, stack.layers, X.n_samples, by_unit=stack.full_batch, back=False
-            )
-        return forward(stack.network, stack.layers, X, into=self._buffers[key]).a[-1]
+            self._buffers[key] = make_buffers(stack.network, layers, X.n_samples, by_unit=stack.full_batch, back=False)
+        return forward(stack.network, layers, X, into=self._buffers[key]).a[-1]
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -120,7 +120,9 @@ def footprint(splits: Splits, network: Network, training: Training, n_threads: i
     calls = n_steps * (12 * len(sizes) + 20)
     itemsize = np.dtype(training.dtype).itemsize
     updates = n_steps * n_weights * itemsize * (1 + 2 * training.optimizer.n_slots)
-    copies = 5 + training.optimizer.n_slots  # parameters, gradient, room to compute in, best and last ones
+    copies = (
+        5 + training.optimizer.n_slots + 2 * (training.ema is not None)
+    )  # parameters, gradient, room to compute in, best and last ones
     widths = 3 * sum(sizes[1:]) + (sizes[0] if share > DENSEST and training.batch_size else 0)
     in_tiles = training.batch_size is None and share > DENSEST  # of these there are never more at once than in a tile
     longest = max(SHORTEST, TILE_BYTES // (itemsize * widths)) if in_tiles else training.batch_size or n_train

@@ -31,7 +31,8 @@ class Snapshot:
     layers : list of Layer
         The parameters, with K = 1.
     slots : list of list of Layer
-        What the update rule remembers: one list of layers a slot.
+        What the update rule remembers, one list of layers a slot; then the running average of the parameters, if there
+        is one.
     gradient : list of Layer
         Full batch, the gradient of `layers`, for which dropout has been drawn already; empty with minibatches.
     learning_rate : float

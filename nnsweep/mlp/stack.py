@@ -123,6 +123,8 @@ class Stack:
         How much a sample of each class counts; None if all count the same.
     loss : Loss or None
         What training lowers; None for the cross-entropy of one class a sample.
+    ema : float or None
+        How much of the parameters' running average a step keeps; None if the parameters themselves are measured.
     """
 
     def __init__(
@@ -136,11 +138,12 @@ class Stack:
         clip_norm: float | None = None,
         class_weights: FloatArray | None = None,
         loss: Loss | None = None,
+        ema: float | None = None,
     ) -> None:
         self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
         # the largest is 1: the mean is the same, equal weights change no bit, and none is lost in the precision
         self.class_weights = None if class_weights is None else class_weights / class_weights.max()
-        self.loss = loss or cross_entropy()
+        self.loss, self.ema = loss or cross_entropy(), ema
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
         self.sizes = tuple(sizes)
@@ -160,6 +163,8 @@ class Stack:
         self.gradient = self.parameters.zeros_like()
         self.spares = {0: self.parameters.zeros_like()}  # by thread
         self.slots = [self.parameters.zeros_like() for _ in range(self.optimizer.n_slots)]
+        self.averages = [] if self.ema is None else [self.parameters.zeros_like()]
+        self._measured: Layers | None = None
         self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
         self._set_constants()
 
@@ -184,6 +189,22 @@ class Stack:
         return self.parameters.layers
 
     @property
+    def measured_layers(self) -> Layers:
+        """What is measured and kept: the parameters, or their running average.
+
+        After t steps the average is ``m / (1 - ema**t)``, where each step made m ``ema * m + (1 - ema) * w``: the zeros
+        that m starts from do not count.
+
+        Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.2.
+        """
+        if self.ema is None or not self.steps:
+            return self.layers
+        if self._measured is None:
+            share = 1 - self.ema**self.steps
+            self._measured = [layer.map(lambda sums: sums / share) for layer in self.averages[0].layers]
+        return self._measured
+
+    @property
     def numbers(self) -> IntArray:
         """Which networks, by their number among the members, are in the stack: shape (K,)."""
         return np.array([learner.number for learner in self.learners])
@@ -196,8 +217,9 @@ class Stack:
     def keep(self, keep: BoolArray) -> None:
         """Let the networks go for which `keep`, of shape (K,), is false."""
         self.learners = [learner for learner, stays in zip(self.learners, keep, strict=True) if stays]
-        for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots):
+        for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots, *self.averages):
             parameters.keep(keep)
+        self._measured = None
         self.buffers_by_size.clear()
         self._set_constants()
 
@@ -214,7 +236,7 @@ class Stack:
             epoch=self.epoch,
             steps=self.steps,
             layers=layers,
-            slots=others[: self.optimizer.n_slots],
+            slots=others[: len(self.slots) + len(self.averages)],
             gradient=others[-1] if self.full_batch else [],
             learning_rate=float(learner.learning_rate),
             plateau=learner.plateau,
@@ -224,7 +246,7 @@ class Stack:
 
     def _lasting(self) -> list[Parameters]:
         """Return what one epoch leaves to the next; full batch, that is the gradient, too."""
-        return [self.parameters, *self.slots, *([self.gradient] if self.full_batch else [])]
+        return [self.parameters, *self.slots, *self.averages, *([self.gradient] if self.full_batch else [])]
 
     def _resume(self, snapshots: Sequence[Snapshot]) -> None:
         for index, (learner, snapshot) in enumerate(zip(self.learners, snapshots, strict=True)):
@@ -240,7 +262,7 @@ class Stack:
             ("layer sizes", tuple(list_sizes(snapshot.layers)), self.sizes),
             ("arrays", [layer.names for layer in snapshot.layers], [layer.names for layer in self.parameters.layers]),
             ("dtype", snapshot.layers[0].W.dtype, self.dtype),
-            ("number of slots", len(snapshot.slots), self.optimizer.n_slots),
+            ("number of slots", len(snapshot.slots), len(self.slots) + len(self.averages)),
             ("having a gradient", bool(snapshot.gradient), self.full_batch),
             ("having a plateau", snapshot.plateau is not None, learner.plateau is not None),
         ]
@@ -447,6 +469,16 @@ class Stack:
         for number, (block, gradient) in enumerate(zip(self.parameters.blocks, self.gradient.blocks, strict=True)):
             slots = [slot.blocks[number] for slot in self.slots]
             self.optimizer.update(block, gradient, slots, self.steps, learning_rate=rates, **self.hyperparameters)
+        if self.ema is not None:
+            self._average(self.ema)
+
+    def _average(self, ema: float) -> None:
+        self._measured = None
+        for sums, block, spare in zip(
+            self.averages[0].blocks, self.parameters.blocks, self.spare().blocks, strict=True
+        ):
+            sums *= ema
+            sums += np.multiply(block, 1 - ema, out=spare)
 
     def _decay(self, rates: FloatArray) -> None:
         for layer, slopes, spare in zip(self.parameters.layers, self.gradient.layers, self.spare().layers, strict=True):

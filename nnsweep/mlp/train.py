@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray, Task
-from nnsweep.mlp.choices import Count, Fraction, Positive, require
+from nnsweep.mlp.choices import Count, Fraction, Positive, ShrinkFactor, require
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.early_stopping import Patience
 from nnsweep.mlp.losses import Loss, make_loss
@@ -88,6 +88,9 @@ class Training:
         What training lowers; None for the usual loss of the task.
     sealed_test : bool
         Whether nothing is measured on the test part, so that no choice can rest on it.
+    ema : float or None
+        Measure and keep a running average of the parameters, of which each step leaves this share; see
+        `Stack.measured_layers`. None for the parameters themselves.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class Training:
     class_weight: ClassWeight = None
     loss: Loss | None = None
     sealed_test: bool = False
+    ema: ShrinkFactor | None = None
 
     def __post_init__(self) -> None:
         require(Training, vars(self))
@@ -128,7 +132,7 @@ class Epoch(Measurement):
     train_cost : ndarray of shape (K,)
         See `Stack.train_costs`.
     layers : list of Layer
-        The parameters. They go on changing: copy what must stay.
+        The parameters, or their running average. They go on changing: copy what must stay.
     endings : dict
         How the networks that leave at this epoch ended, by number: ``finished``, ``stopped`` (early) or
         ``diverged`` (cost or parameters not finite).
@@ -219,7 +223,7 @@ def train(
                 learning_rate=stack.learning_rates,
                 train_cost=train_cost,
                 **vars(measurement),
-                layers=stack.layers,
+                layers=stack.measured_layers,
                 endings=endings,
                 snapshot=_snapshots(stack, patience, endings),
             )
@@ -259,6 +263,7 @@ def _stack(
         clip_norm=training.clip_norm,
         class_weights=weights,
         loss=loss,
+        ema=training.ema,
     )
 
 

@@ -165,6 +165,7 @@ KEYS = [
     fraction("trainer.min_delta"),
     fraction("trainer.dropout"),
     positive("trainer.clip_norm", optional=True),
+    number("trainer.ema", ["0", "-1e-9", "1", HUGE], ["1e-9", "0.9999999"], optional=True),
     truth("trainer.sealed_test"),
     Key(
         "trainer.class_weight",

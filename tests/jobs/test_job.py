@@ -55,7 +55,7 @@ def other(path, value):
     texts = {"output_activation": "swish", "dtype": "float64" if value == "float32" else "float32"}
     texts |= {"vectorizer_fit": "train_and_test", "analyzer": "char"}
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
-    missing |= {"class_weight": "balanced", "weight_decay": 0.125, "layers": ["tanh"]}
+    missing |= {"ema": 0.9, "class_weight": "balanced", "weight_decay": 0.125, "layers": ["tanh"]}
     missing |= {"decimal": "comma", "thousands": "point", "date_format": "%d.%m.%Y", "missing_marks": ["unknown", -999]}
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
     missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}

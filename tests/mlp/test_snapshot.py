@@ -91,6 +91,12 @@ def test_precision_clipping_and_decay_outlast_a_stop(
     assert_resumable(parts(), network((5, 4), dropout=0.3), members, training)
 
 
+@pytest.mark.parametrize(("batch_size", "dtype"), [(None, "float64"), (8, "float32")])
+def test_a_running_average_outlasts_a_stop(batch_size, dtype, network, parts, differing):
+    training = how("adam", batch_size=batch_size, dtype=dtype, ema=0.9)
+    assert_resumable(parts(), network((5, 4)), differing("adam"), training)
+
+
 @pytest.mark.parametrize(("batch_size", "val", "n_hidden"), pairwise([None, 1, 100], [False, True], [0, 1]))
 def test_resuming_needs_no_hidden_layers_or_validation(batch_size, val, n_hidden, network, parts, differing):
     training = how(batch_size=batch_size, evaluate_every=3, epochs=5)

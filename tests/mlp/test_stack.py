@@ -11,6 +11,7 @@ from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.stack import Stack
 from tests.covering import pairwise
 
 
@@ -226,3 +227,26 @@ def test_given_layers_start_a_network_without_affecting_others(batch_size, netwo
     assert together[0].rows[0] == run(data, net, [begun[0]], **how)[0].rows[0] != drawn[0].rows[0]
     for number in (1, 2, 3):
         assert_same(together[number], drawn[number])
+
+
+@pytest.mark.parametrize("batch_size", [None, 37])
+def test_measured_parameters_are_the_running_average_of_all_steps(batch_size, network, parts, member, flat):
+    stack = Stack(
+        network((5, 4)),
+        [member(seed=seed, learning_rate=0.5) for seed in range(3)],
+        optimizer=OPTIMIZERS["gradient_descent"],
+        sizes=(6, 5, 4, 3),
+        dtype=np.dtype(float),
+        ema=0.7,
+    )
+    costs = stack.train_costs(parts().train, batch_size)
+    next(costs)
+    np.testing.assert_array_equal(flat(stack.measured_layers), flat(stack.layers))
+    seen = []
+    for n_steps in range(1, 6):
+        next(costs)
+        seen.append(flat(stack.layers).copy())
+        shares = 0.7 ** np.arange(n_steps)[::-1]  # the latest counts most
+        expected = np.average(seen, axis=0, weights=shares)
+        np.testing.assert_allclose(flat(stack.measured_layers), expected, rtol=1e-13)
+    assert np.ptp(seen, axis=0).max() > 0.1
