@@ -13,6 +13,7 @@ from .estimator.search import StackedHalvingSearchCV as StackedHalvingSearchCV
 from .estimator.search import StackedRandomizedSearchCV as StackedRandomizedSearchCV
 from .estimator.search import StackedSearchCV as StackedSearchCV
 from .results.labels import outcomes as outcomes
+from .results.plots.confusion import plot_confusion as plot_confusion
 from .results.plots.cost import plot_cost as plot_cost
 from .results.plots.curves import plot_learning_curves as plot_learning_curves
 from .results.plots.data_sets import plot_comparison_matrix as plot_comparison_matrix

@@ -17,6 +17,7 @@ from nnsweep.api.load import (
     find_recorded,
     find_runs,
     gather_correct,
+    gather_evaluations,
     gather_histories,
     load_environment,
     pick_records,
@@ -117,7 +118,9 @@ def report(
         check_inputs(experiment=experiment)
         _, records, runs = find_runs(experiment, sweep, filter, uri)
     correct, without_correct = gather_correct(runs, uri)
+    evaluations, without_evaluations = gather_evaluations(runs, uri)
     histories, without_histories = gather_histories(runs, uri)
+    missing_files = [*without_correct, *without_evaluations, *without_histories]
     require_all_consistent(
         RecordedRun(record=record, experiment="", history=histories[record.run_id], correct=correct.get(record.run_id))
         for record in records
@@ -126,7 +129,7 @@ def report(
     confirmation, confirmed_in = describe_confirmation_of(experiment, filter, uri)
     origin = replace(
         _describe_origin(experiment, pick_records(records, runs), uri, command, is_part),
-        missing=tuple(str(error) for error in combine_errors([*without_correct, *without_histories])),
+        missing=tuple(str(error) for error in combine_errors(missing_files)),
         confirmation=confirmation,
         confirmed_in=confirmed_in,
         is_confirmation=experiment.endswith(name_confirmation("")),
@@ -137,6 +140,7 @@ def report(
         metric=metric,
         histories=histories,
         correct=correct,
+        evaluations=evaluations,
         baseline=baseline,
         by=by,
         confidence=confidence,

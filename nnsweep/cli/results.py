@@ -286,7 +286,7 @@ def plot_command(
     sweep: str | None,
     uri: str | None,
 ) -> None:
-    """Draw the runs of EXPERIMENT: maps, curves, costs, every picture that says something about them.
+    """Draw the runs of EXPERIMENT: maps, curves, costs, confusions, every picture that says something about them.
 
     Letters keep their 8 points at any width. The map can have any two settings as its axes and others as its panels;
     with --panels '' it is a single one, whose cells show the best choice of all else.
@@ -302,7 +302,7 @@ def plot_command(
     from nnsweep.results.plots.pictures import MapSettings, plan_pictures, save_all, telling_runs
     from nnsweep.results.plots.slides import lay_out_slides
     from nnsweep.tracking import recorded_run
-    from nnsweep.tracking.artifacts import gather_artifacts, raise_missing
+    from nnsweep.tracking.artifacts import combine_errors, gather_artifacts, raise_missing
 
     if slides and (width is not None or dpi):
         raise ConfigError("--slides: a slide has its own size; leave out --width and --dpi")
@@ -319,12 +319,14 @@ def plot_command(
         telling = set(telling_runs(runs))
         run_ids = [record.run_id for record in records if record.run_id in telling]
         histories, missing = gather_artifacts(run_ids, partial(recorded_run.read_history, store))
+        evaluations, more_missing = gather_artifacts(run_ids, partial(recorded_run.read_run_evaluation, store))
         plan = plan_pictures(
             runs,
             histories,
             title=(f"sweep {sweep}" if sweep else experiment) if title is None else title,
             metric=metric,
             grid=axes if foreign else None,
+            evaluations={run_id: one for run_id, one in evaluations.items() if one is not None},
         )
         if not plan:
             which = f" of sweep {sweep}" if sweep else ""
@@ -339,7 +341,7 @@ def plot_command(
     formats = ("png", "pdf") if slides and format_ == "both" else FORMATS[format_]
     for path in save_all(drawn, output, formats, dpi=dpi or DPI, as_slides=slides):
         print(printable(str(path)))
-    raise_missing(missing)
+    raise_missing(combine_errors([*missing, *more_missing]))
 
 
 @click.command("diff")

@@ -5,6 +5,7 @@ import pytest
 QUICK = ("-m", "data=iris", "trainer.epochs=3")
 GRID = ("arch=uniform", "arch.depth=1,2", "arch.width=4,8", "seed=0,1")
 NAMES = [
+    "confusion",
     "cost",
     "cost_seconds",
     "curves_by_depth",

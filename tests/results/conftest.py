@@ -1,11 +1,14 @@
 """Records, frames and histories as a small sweep leaves them."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from nnsweep.mlp.evaluation import evaluate_classes
 from nnsweep.results.frame import frame
-from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.record import Evaluation, RunRecord
 
 PAYLOADS = [
     "=1+1",
@@ -94,3 +97,36 @@ def history() -> pd.DataFrame:
     return pd.DataFrame(
         {"epoch": epochs, "learning_rate": 0.1, "train_cost": 1 / (epochs + 1), "test_accuracy": accuracy}
     )
+
+
+@pytest.fixture
+def evaluated() -> Callable[..., tuple[pd.DataFrame, dict[str, Evaluation]]]:
+    """Give a function that makes the runs of two configurations, of which ``20`` is the better, with evaluations."""
+
+    def make(
+        names: Sequence[str] = ("no", "yes"), *, n: int = 200, seeds: int = 3, temperature: float = 1.0
+    ) -> tuple[pd.DataFrame, dict[str, Evaluation]]:
+        records, evaluations, k = [], {}, len(names)
+        for layers, sharpness in (("20", 2.0), ("8", 1.0)):
+            for seed in range(seeds):
+                random, run_id = np.random.default_rng(seed), f"{layers}/{seed}"
+                y = np.arange(n) % k
+                outputs = sharpness * np.eye(k)[y] + random.normal(size=(n, k))
+                confusion, reliability = evaluate_classes(outputs, y, temperature)
+                facts = {"task": "classification", "epoch": 3, "test_digest": "", "names": tuple(names)}
+                evaluations[run_id] = Evaluation(
+                    confusion=confusion, reliability=reliability, temperature=temperature, **facts
+                )
+                records.append(
+                    RunRecord(
+                        run_id=run_id,
+                        name=f"{layers}-s{seed}",
+                        state="finished",
+                        settings={"hidden_layer_sizes": layers, "seed": seed, "data": "digits"},
+                        metrics={"test_accuracy": confusion.trace() / n, "best_val_accuracy": confusion.trace() / n},
+                        job=len(records),
+                    )
+                )
+        return frame(records), evaluations
+
+    return make

@@ -24,6 +24,7 @@ RIGHT = {
     "runs": make_runs(),
     "histories": {},
     "correct": {},
+    "evaluations": {},
     "comparison": None,
     "effects": pd.DataFrame({"term": []}),
     "levels": pd.DataFrame({"factor": []}),

@@ -13,6 +13,7 @@ from nnsweep.results.factors import EXTENT, choose_axes
 from nnsweep.results.frame import plain, rank_runs, smaller_is_better
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.plots.confusion import plot_confusion
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves, plot_learning_curves
 from nnsweep.results.plots.data_sets import (
@@ -29,8 +30,10 @@ from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.plots.slides import save_slides
 from nnsweep.results.plots.style import NAMED
 from nnsweep.results.statistics.data_sets import compare_data_sets, merge_data_settings, name_data_sets
+from nnsweep.results.statistics.evaluations import pool_best
 from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
 from nnsweep.text import printable
+from nnsweep.tracking.record import Evaluation
 
 Draw: TypeAlias = Callable[[], Figure]
 
@@ -65,6 +68,7 @@ def pictures(
     only: Collection[str] | None = None,
     metric: str = ACCURACY,
     grid: MapSettings | None = None,
+    evaluations: Mapping[str, Evaluation] | None = None,
 ) -> dict[str, Figure]:
     """Draw what makes sense for these runs.
 
@@ -82,6 +86,8 @@ def pictures(
         What the configurations are compared by.
     grid : mapping, optional
         What the map is to show: ``x``, ``y`` and ``panels`` of `plot_grid`.
+    evaluations : mapping, optional
+        ``{run_id: Evaluation}`` of any of them, as `nnsweep.load_evaluations` gives them.
 
     Returns
     -------
@@ -91,16 +97,17 @@ def pictures(
         if several settings vary, on one data set, and every run has its history), ``schedules``, ``grid`` (if two
         settings vary), ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ and the metric is none), ``parallel``
         (if two settings vary), ``effects`` and, with a grid, ``marginal_means`` (if some configuration has several
-        seeds). Where runs are on several data sets, ``critical_difference``, ``comparison_matrix`` and
-        ``performance_profile`` take the place of the last five.
+        seeds), and with evaluations ``confusion``. Where runs are on several data sets, ``critical_difference``,
+        ``comparison_matrix`` and ``performance_profile`` take the place of the last six.
 
     Raises
     ------
     ConfigError
         If two runs are the same repeat of one configuration, or a setting of `grid` is unknown.
     """
-    check_inputs(runs=runs, histories={} if histories is None else histories, metric=metric)
-    plan = plan_pictures(runs, histories, title=title, only=only, metric=metric, grid=grid)
+    mappings = {"histories": histories, "evaluations": evaluations}
+    check_inputs(runs=runs, metric=metric, **{name: one for name, one in mappings.items() if one is not None})
+    plan = plan_pictures(runs, histories, title=title, only=only, metric=metric, grid=grid, evaluations=evaluations)
     return {name: draw() for name, draw in plan.items() if only is None or name in only}
 
 
@@ -112,6 +119,7 @@ def plan_pictures(
     only: Collection[str] | None = None,
     metric: str = ACCURACY,
     grid: MapSettings | None = None,
+    evaluations: Mapping[str, Evaluation] | None = None,
 ) -> dict[str, Draw]:
     """Give each picture that `pictures` would draw by its name, as a function that draws it.
 
@@ -126,6 +134,7 @@ def plan_pictures(
         plan |= _plan_results(runs, metric, title, grid)
         if not has_several_data_sets:  # further pictures would compare the data
             plan |= _plan_comparisons(runs, groups, metric, title)
+            plan |= _plan_evaluations(runs, evaluations or {}, metric, title)
     if has_several_data_sets and (only is None or {*only} & {*OVER_DATA_SETS}):
         plan |= _plan_data_sets(comparable, metric, title)
     return plan
@@ -276,6 +285,15 @@ def _plan_comparisons(runs: pd.DataFrame, groups: Sequence[Configuration], metri
         if choose_map_axes(runs):
             plan["marginal_means"] = draw_marginal_means
     return plan
+
+
+def _plan_evaluations(
+    runs: pd.DataFrame, evaluations: Mapping[str, Evaluation], metric: str, title: str
+) -> dict[str, Draw]:
+    """Plan the pictures of what the networks of the best configuration do on the test part."""
+    if not evaluations or pool_best(runs, evaluations, metric) is None:
+        return {}
+    return {"confusion": lambda: plot_confusion(runs, evaluations, metric=metric, title=title)}
 
 
 def _plan_data_sets(runs: pd.DataFrame, metric: str, title: str) -> dict[str, Draw]:

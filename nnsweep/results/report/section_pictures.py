@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.levels import choose_schedule_axes
@@ -17,6 +18,7 @@ CAPTIONS = {
     "performance_profile": "The share of data sets on which each configuration is within a given distance of the best.",
     "grid": "Mean {words} by {axes}.",
     "seeds": "The {words} of every run, by configuration, the best first.",
+    "confusion": "Which classes the networks of the best configuration take for which, summed over its {repeats}.",
     "effects": "The share of the variance in {words} that each setting and each interaction explains.",
     "marginal_means": "Mean {words} for each value of a setting, averaged over the other settings.",
     "cost": "{Words} against the number of parameters.",
@@ -35,6 +37,7 @@ PLACES = {
     "comparison_matrix": "data_sets",
     "performance_profile": "data_sets",
     "seeds": "configurations",
+    "confusion": "confusion",
     "effects": "effects",
     "marginal_means": "marginal_means",
     "cost": "cost",
@@ -57,9 +60,10 @@ FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
 
 def caption_pictures(study: Study) -> list[Picture]:
     """Draw the pictures that make sense for the study, with captions; what is seen first comes first."""
-    drawn = pictures(study.runs, study.histories or None, metric=study.metric)
+    draw = partial(pictures, study.runs, study.histories or None, metric=study.metric, evaluations=study.evaluations)
+    drawn = draw()
     with lay_out_for(width=PHONE):
-        narrow = pictures(study.runs, study.histories or None, metric=study.metric)
+        narrow = draw()
     if not choose_schedule_axes(study.runs):  # one course, which the learning curves show already
         drawn.pop("schedules", None)
     captions = _write_captions(study)

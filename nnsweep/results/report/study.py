@@ -25,6 +25,7 @@ from nnsweep.results.statistics.data_sets import (
     name_data_sets,
 )
 from nnsweep.results.statistics.equivalence import choose_rope, compare_equivalence
+from nnsweep.results.statistics.evaluations import PooledEvaluation, pool_best
 from nnsweep.results.statistics.examples import compare_examples
 from nnsweep.results.statistics.looks import count_looks, spend_error
 from nnsweep.results.statistics.marginal_means import MarginalMeans, marginal_means
@@ -32,6 +33,7 @@ from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import configurations, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.results.wording import fixed, metric_text, write_digits
+from nnsweep.tracking.record import Evaluation
 
 MOST_PLACES = 5
 
@@ -91,6 +93,8 @@ class Study:
     correct : mapping
         Which test examples runs got right, as `nnsweep.compare_examples` has it; without
         two, what needs them is left out.
+    evaluations : mapping
+        ``{run_id: Evaluation}``, as `nnsweep.load_evaluations` gives them; without one, what needs them is left out.
     baseline : str, mapping or None
         As `nnsweep.compare` has it.
     by : sequence of str or None
@@ -110,6 +114,7 @@ class Study:
     metric: str = "test_accuracy"
     histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     correct: Mapping[str, Any] = field(default_factory=dict)
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     baseline: str | Mapping[str, object] | None = None
     by: Sequence[str] | None = None
     confidence: float = 0.95
@@ -285,6 +290,13 @@ class Study:
             nothing = pd.DataFrame({"test": []})
             nothing.attrs["differ"] = True
             return nothing
+
+    @cached_property
+    def pooled_evaluation(self) -> PooledEvaluation | None:
+        """The evaluations of the leader; None without any, or without a result."""
+        if not self.has_result:
+            return None
+        return pool_best(self.runs, self.evaluations, self.metric, by=self.by, label=self.leader)
 
     @property
     def _best_run_ids(self) -> list[str]:
