@@ -40,6 +40,7 @@ from nnsweep.jobs.task import Place
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.evaluation import evaluate
 from nnsweep.mlp.history import Trained
+from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
@@ -251,7 +252,7 @@ class JobRun:
                 self.contents[PREPARATION] = preparation
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
-        if trained.layers and trained.best_layers:
+        if trained.layers and trained.best_layers and not self.job.trainer.settings()["sealed_test"]:
             self.contents[EVALUATION] = pack_evaluation(self._evaluate())
         if draw is not None:
             picture = draw(make_history_frame(history), self.place.name, self.place.folder)
@@ -263,10 +264,11 @@ class JobRun:
         return evaluate(
             self.job.network(),
             trained.best_layers,
-            examples.test,
+            examples,
+            make_loss(self.job.training().loss, examples.task),
             epoch=trained.best_epoch,
             test_digest=examples.test_digest,
-            names=examples.class_names,
+            names=examples.output_names,
         )
 
     def _make_result(self) -> JobResult:

@@ -1,18 +1,20 @@
 """What the best network of a training gives on examples: its outputs, and what they come to on the test part.
 
 An evaluation is made once, when a training has ended. It says which classes are taken for which, and how far the
-confidence of the network can be trusted, before and after its temperature has been scaled.
+confidence of the network can be trusted; of numbers, how far each prediction is off.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Task
+from nnsweep.mlp.arrays import Features, FloatArray, IntArray, Task
 from nnsweep.mlp.batches import prepare_inputs
-from nnsweep.mlp.losses import softmax
+from nnsweep.mlp.losses import Loss, softmax
 from nnsweep.mlp.network import Layers, Network, forward
+from nnsweep.mlp.targets import fit_target_scaling
+from nnsweep.mlp.train import Splits, leave_out_weightless
 
 OUTPUT_BYTES = 2**24
 """What the values of all layers may take at once when outputs are computed."""
@@ -25,7 +27,7 @@ _STEPS = 100
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
-    """What a run's network does on the test part at its best epoch.
+    """What a run's network does on the test part at its best epoch; what its task does not have is empty.
 
     Attributes
     ----------
@@ -36,39 +38,65 @@ class Evaluation:
     test_digest : str
         SHA-256 of the test set: runs with the same digest have the same examples in the same order.
     names : tuple of str
-        Of the classes.
-    confusion : ndarray of int, shape (n_classes, n_classes)
-        How many examples of each class, by row, were taken for each class, by column.
+        Of the classes, labels or targets.
+    confusion : ndarray of int, shape (n_classes, n_classes) or (n_labels, 2, 2)
+        How many examples of each class, by row, were taken for each class, by column. With several labels, how many
+        examples without and with each label, by row, were predicted not to have it and to have it.
     reliability : ndarray of shape (2, N_BINS, 3)
         Of each bin of confidence, how many examples it has, the sum of their confidences, and how many are right;
-        first as the network is, then at its `temperature`. See `bin_confidences`.
+        first as the network is, then at its `temperature`. For classes alone; see `bin_confidences`.
     temperature : float
         What the logits are divided by; 1 for a network that was not calibrated.
+    targets : ndarray of shape (n_test, n_targets)
+        The targets of regression, in their units.
+    errors : ndarray of shape (n_test, n_targets) or (n_test, n_targets * n_quantiles)
+        What was predicted less the target, in the targets' units; of quantiles target by target.
+    quantiles : tuple of float
+        Which quantiles were predicted; empty if the targets themselves were.
     """
 
     task: Task
     epoch: int
     test_digest: str
     names: tuple[str, ...]
-    confusion: IntArray
-    reliability: FloatArray
+    confusion: IntArray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    reliability: FloatArray = field(default_factory=lambda: np.zeros((2, 0, 3)))
     temperature: float = 1.0
+    targets: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    errors: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    quantiles: tuple[float, ...] = ()
 
 
-def evaluate(network: Network, layers: Layers, test: Examples, **facts: Any) -> Evaluation:
-    """Evaluate a trained network on the test part.
+def evaluate(network: Network, layers: Layers, splits: Splits, loss: Loss, **facts: Any) -> Evaluation:
+    """Evaluate a trained network on the test part, each sample alike, whatever it weighs.
 
     Parameters
     ----------
     network, layers : Network, list of Layer
         The network, with K = 1.
-    test : Examples
-        The test part.
+    splits : Splits
+        What it was trained on, with a test part.
+    loss : Loss
+        What it was trained by.
     **facts
         ``epoch``, ``test_digest`` and ``names`` of the `Evaluation`.
     """
-    confusion, reliability = evaluate_classes(compute_outputs(network, layers, test.X), test.y)
-    return Evaluation(task="classification", confusion=confusion, reliability=reliability, **facts)
+    test = splits.test
+    if test is None:
+        raise ValueError("a network is evaluated on a test part, got None")
+    outputs = compute_outputs(network, layers, test.X)
+    if splits.task == "regression":
+        scaling = fit_target_scaling(leave_out_weightless(splits.train))
+        errors = scaling.restore(outputs) - np.repeat(test.y, loss.count_outputs(1), axis=1)
+        found = {"targets": np.array(test.y), "errors": errors, "quantiles": loss.quantiles}
+    elif splits.task == "multilabel":
+        cells = 2 * test.y + (outputs > 0)  # which of the four cells of its label each one is in
+        counts = np.stack([np.count_nonzero(cells == cell, axis=0) for cell in range(4)], axis=1)
+        found = {"confusion": counts.reshape(-1, 2, 2)}
+    else:
+        confusion, reliability = evaluate_classes(outputs, test.y)
+        found = {"confusion": confusion, "reliability": reliability}
+    return Evaluation(task=splits.task, **found, **facts)
 
 
 def evaluate_classes(outputs: FloatArray, y: IntArray, temperature: float = 1.0) -> tuple[IntArray, FloatArray]:

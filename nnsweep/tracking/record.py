@@ -16,6 +16,7 @@ import numpy as np
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import BoolArray, pack_arrays
 from nnsweep.mlp.curves import CURVES as CURVES  # the results look no further than a record
+from nnsweep.mlp.evaluation import N_BINS
 from nnsweep.mlp.evaluation import Evaluation as Evaluation
 
 CORRECT = "correct.npz"
@@ -103,19 +104,20 @@ def read_evaluation(path: Path) -> Evaluation:
     """
 
     def make(file: Mapping[str, Any]) -> Evaluation:
-        names = tuple(map(str, file["names"].tolist()))
-        confusion, reliability = file["confusion"].astype(np.int64), file["reliability"].astype(np.float64)
-        if confusion.shape != (len(names),) * 2 or reliability.ndim != 3 or reliability.shape[::2] != (2, 3):
-            raise ValueError(f"{len(names)} names do not fit counts of shape {confusion.shape}, {reliability.shape}")
-        return Evaluation(
-            task="classification",
-            epoch=int(file["epoch"]),
-            test_digest=str(file["test_digest"]),
-            names=names,
-            confusion=confusion,
-            reliability=reliability,
-            temperature=float(file["temperature"]),
-        )
+        values = {name: file[name] for name in Evaluation.__dataclass_fields__}
+        lists = {name: tuple(values[name].tolist()) for name in ("names", "quantiles")}
+        numbers = {name: values[name].item() for name in ("task", "epoch", "test_digest", "temperature")}
+        read = Evaluation(**values | lists | numbers | {"confusion": values["confusion"].astype(np.int64)})
+        n, n_test = len(read.names), len(read.targets)
+        shapes: dict[str, tuple[tuple[int, ...], ...]] = {
+            "classification": ((n, n), (2, N_BINS, 3), (0, 0), (0, 0)),
+            "multilabel": ((n, 2, 2), (2, 0, 3), (0, 0), (0, 0)),
+            "regression": ((0, 0), (2, 0, 3), (n_test, n), (n_test, n * max(1, len(read.quantiles)))),
+        }
+        found = tuple(array.shape for array in (read.confusion, read.reliability, read.targets, read.errors))
+        if found != shapes[read.task]:
+            raise ValueError(f"{n} names do not fit arrays of shape {', '.join(map(str, found))}")
+        return read
 
     return _read_archive(path, {*Evaluation.__dataclass_fields__}, make)
 

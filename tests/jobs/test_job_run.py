@@ -346,6 +346,12 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
 
 
+def test_of_a_sealed_test_part_nothing_is_kept(run, place):
+    record = run("trainer.sealed_test=true")
+    assert record.state == "finished"
+    assert {path.name for path in place.folder.iterdir()} == WHOLE - {"correct.npz", "evaluation.npz"}
+
+
 WHOLE = {
     "config.yaml",
     "correct.npz",

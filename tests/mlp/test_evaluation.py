@@ -1,5 +1,7 @@
 """What a trained network comes to on examples: counts against scikit-learn's, and the temperature that fits best."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,17 +10,20 @@ from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
+from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.evaluation import (
     N_BINS,
     TEMPERATURES,
     bin_confidences,
     calibration_error,
+    compute_outputs,
+    evaluate,
     evaluate_classes,
     fit_temperature,
 )
-from nnsweep.mlp.losses import softmax
+from nnsweep.mlp.losses import make_loss, quantile, softmax, squared_error
 
 
 class Logits(ClassifierMixin, BaseEstimator):
@@ -126,3 +131,57 @@ def test_the_calibration_error_is_the_mean_distance_of_its_bins(seed):
 def test_without_samples_there_is_no_calibration_error():
     assert np.isnan(calibration_error(np.zeros((N_BINS, 3))))
     assert bin_confidences(np.array([[np.nan, 1.0]]), np.array([0])).sum() == 0
+
+
+def untested(splits):
+    """Leave the training part alone."""
+    return SimpleNamespace(**vars(splits) | {"val": None, "test": None})
+
+
+FACTS = {"epoch": 2, "test_digest": "ab", "names": ("a", "b")}
+
+
+def test_classes_are_right_as_often_as_in_training(network, member, parts, run):
+    net = network()
+    trained = run(splits := parts(), net, [member()])[0]
+    found = evaluate(net, trained.best_layers, splits, make_loss(None, "classification"), **FACTS)
+    assert found.confusion.trace() == trained.best_right.sum()
+    assert (found.task, found.errors.size, found.temperature) == ("classification", 0, 1)
+
+
+def test_labels_are_counted_one_by_one(network, member, parts, run):
+    splits, net = parts(), network()
+    for part in ("train", "val", "test"):
+        X, y, _ = getattr(splits, part)
+        setattr(splits, part, Examples(X, np.stack([y == 1, y > 0], axis=1).astype(np.int64)))
+    splits.task, splits.n_outputs = "multilabel", 2
+    layers = run(untested(splits), net, [member(learning_rate=1.0)])[0].layers
+    found = evaluate(net, layers, splits, make_loss(None, "multilabel"), **FACTS)
+    predicted = compute_outputs(net, layers, splits.test.X) > 0
+    assert (found.confusion == multilabel_confusion_matrix(splits.test.y, predicted)).all()
+    assert len(np.unique(found.confusion)) > 2
+
+
+@pytest.mark.parametrize("loss", [squared_error(), quantile(quantiles=(0.1, 0.5))], ids=lambda loss: loss.name)
+def test_errors_are_in_the_unit_of_the_targets(network, member, parts, run, loss):
+    splits, net = parts(), network()
+    for part in ("train", "val", "test"):
+        X, _, _ = getattr(splits, part)
+        setattr(splits, part, Examples(X, 100 + 10 * X[:, :2]))
+    splits.task, splits.n_outputs = "regression", 2
+    layers = run(untested(splits), net, [member()], loss=loss, epochs=30)[0].layers
+    found = evaluate(net, layers, splits, loss, **FACTS)
+    mean, scale = splits.train.y.mean(axis=0), splits.train.y.std(axis=0)
+    outputs = compute_outputs(net, layers, splits.test.X).reshape(30, 2, -1)
+    expected = outputs * scale[:, None] + mean[:, None] - splits.test.y[:, :, None]
+    np.testing.assert_allclose(found.errors, expected.reshape(30, -1), atol=1e-9)
+    assert (found.targets == splits.test.y).all()
+    assert found.quantiles == loss.quantiles
+    assert np.abs(found.errors).mean() < 10
+
+
+def test_without_a_test_part_there_is_no_evaluation(network, parts):
+    splits = parts()
+    splits.test = None
+    with pytest.raises(ValueError, match="evaluated on a test part, got None"):
+        evaluate(network(), [], splits, make_loss(None, "classification"), **FACTS)

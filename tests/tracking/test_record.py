@@ -32,12 +32,14 @@ def test_no_name_is_both_a_choice_and_a_curve():
     assert len({*CHOICES}) == len(CHOICES)
 
 
+FACTS = {"epoch": 7, "test_digest": "ab" * 32, "names": ("no", "yes", "ά…")}
+
+
 @pytest.fixture
 def evaluation() -> Evaluation:
     random = np.random.default_rng(0)
     confusion, reliability = evaluate_classes(random.normal(size=(400, 3)), random.integers(0, 3, 400), 1.5)
-    facts = {"task": "classification", "epoch": 7, "test_digest": "ab" * 32, "names": ("no", "yes", "ά…")}
-    return Evaluation(confusion=confusion, reliability=reliability, temperature=1.5, **facts)
+    return Evaluation(task="classification", confusion=confusion, reliability=reliability, temperature=1.5, **FACTS)
 
 
 def plain(evaluation: Evaluation) -> dict[str, object]:
@@ -50,6 +52,21 @@ def plain(evaluation: Evaluation) -> dict[str, object]:
 def test_an_evaluation_comes_back_as_it_was(evaluation, tmp_path):
     (tmp_path / EVALUATION).write_bytes(pack_evaluation(evaluation))
     assert plain(read_evaluation(tmp_path / EVALUATION)) == plain(evaluation)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"task": "multilabel", "confusion": np.full((3, 2, 2), 300)},
+        {"task": "regression", "targets": np.ones((4, 3)), "errors": np.full((4, 3), 0.5)},
+        {"task": "regression", "targets": np.ones((4, 3)), "errors": np.ones((4, 6)), "quantiles": (0.1, 0.9)},
+    ],
+    ids=["labels", "numbers", "quantiles"],
+)
+def test_an_evaluation_of_any_task_comes_back_as_it_was(arrays, tmp_path):
+    written = Evaluation(**FACTS, **arrays)
+    (tmp_path / EVALUATION).write_bytes(pack_evaluation(written))
+    assert plain(read_evaluation(tmp_path / EVALUATION)) == plain(written)
 
 
 def test_a_damaged_evaluation_is_told_or_the_same(evaluation, tmp_path):
@@ -65,5 +82,5 @@ def test_a_damaged_evaluation_is_told_or_the_same(evaluation, tmp_path):
 def test_an_evaluation_whose_parts_do_not_fit_is_refused(evaluation, tmp_path):
     other = dataclasses.replace(evaluation, names=("no", "yes"))
     (tmp_path / EVALUATION).write_bytes(pack_evaluation(other))
-    with pytest.raises(DataError, match=r"evaluation\.npz is damaged \(2 names do not fit"):
+    with pytest.raises(DataError, match=r"evaluation\.npz is damaged \(2 names do not fit arrays of shape"):
         read_evaluation(tmp_path / EVALUATION)
