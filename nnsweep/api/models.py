@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from nnsweep.data.table_settings import Layout
 
 
+MODEL_KINDS = ("job", query.ENSEMBLE)
+"""The kinds of runs that have a model."""
+
+
 class FoundModel(NamedTuple):
     """A run that was found in its store.
 
@@ -50,7 +54,9 @@ class FoundModel(NamedTuple):
 
 
 def find_model(run: str, experiment: str | None, uri: str | None) -> FoundModel:
-    """Find a run by its id, the beginning of its id, or its name; see `nnsweep.tracking.query.find_job_run`.
+    """Find a job's run or an ensemble by its id, the beginning of its id, or its name.
+
+    See `nnsweep.tracking.query.find_job_run`.
 
     Raises
     ------
@@ -58,7 +64,7 @@ def find_model(run: str, experiment: str | None, uri: str | None) -> FoundModel:
         If what is recorded of it does not agree with itself.
     """
     check_name(experiment or "")
-    store, found = query.find_job_run(resolve_uri(uri, Path.cwd()), run, experiment)
+    store, found = query.find_job_run(resolve_uri(uri, Path.cwd()), run, experiment, kinds=MODEL_KINDS)
     recorded = recorded_run.read_found_run(store, found)
     require_consistent(recorded)
     return FoundModel(store, recorded.record)
@@ -227,7 +233,7 @@ def register_best(
     name = name or models.make_model_name(store.experiment)
     models.check_model_names(name, alias)
     record = _choose_run(store, sweep, run)
-    require_consistent(recorded_run.read_run(store.uri, record.run_id, store.experiment))
+    require_consistent(recorded_run.read_run(store.uri, record.run_id, store.experiment, kinds=MODEL_KINDS))
     accuracy = record.metrics.get("test_accuracy")
     result = "no test accuracy" if accuracy is None else f"test accuracy {accuracy:.4f}"
     settings = ", ".join(f"{key}={record.settings[key]}" for key in ("data", "activation") if key in record.settings)
@@ -262,8 +268,9 @@ def _choose_run(store: Store, sweep: str, run: str | None) -> RunRecord:
     """Give the run of a sweep that is asked for, or its best."""
     records = {record.run_id: record for record in query.find_job_runs(store, sweep)}
     if run is not None:
-        record = query.make_record(query.find_job_run(store.uri, run, store.experiment)[1])
-        if record.run_id not in records:
+        _, found = query.find_job_run(store.uri, run, store.experiment, kinds=MODEL_KINDS)
+        record = query.make_record(found)
+        if record.run_id not in records and record.sweep != sweep:
             raise ConfigError(f"--run={printable(run)}: is none of sweep {printable(sweep)}")
         return record
     best = rank_runs(frame([*records.values()]))["run_id"].tolist()[:1]

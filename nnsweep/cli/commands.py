@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "models",
     "save": "models",
     "register": "models",
+    "ensemble": "models",
     "sync": "setup",
     "ui": "setup",
 }

@@ -1,4 +1,4 @@
-"""The commands that take a run's model elsewhere: predictions, files, and the model registry."""
+"""The commands that make something of a run's model: predictions, files, versions in the registry, ensembles."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from nnsweep.cli.options import (
     complete_files,
     complete_sweeps,
     experiment_option,
+    filter_option,
     format_option,
     output_option,
     run_argument,
@@ -37,8 +38,8 @@ def predict_command(
     """Predict the rows of DATA with a RUN: labels, and a probability for each class.
 
     DATA is a table with the columns that the run was trained on, in any order and among others; for a network that
-    reads texts, a folder of text files will do. RUN is a run's id, the beginning of one, or a name that only one run
-    has.
+    reads texts, a folder of text files will do. RUN is the id of a run or an ensemble, the beginning of one, or a
+    name that only one has.
 
     For example: nnsweep predict newsgroups-20-20-tanh-inv-s0 new.csv --output predictions.csv
     """
@@ -78,7 +79,7 @@ def save_command(run: str, *, output: Path, experiment: str | None, uri: str | N
 @click.argument("sweep", shell_complete=complete_sweeps)
 @click.option("--name", help="What it is registered as; the experiment's name if not given.")
 @click.option("--alias", default="champion", show_default=True, help="Is moved to this version.")
-@click.option("--run", help="Another run of the sweep than its best: its id, the beginning of one, or its name.")
+@click.option("--run", help="Another run of the sweep than its best, or an ensemble: its id or name.")
 @experiment_option(help="Where to look for the sweep; all experiments if not given.")
 @store_option
 def register_command(
@@ -94,4 +95,48 @@ def register_command(
     from nnsweep.api.models import register_best
 
     for line in register_best(sweep, name=name, alias=alias, run=run, experiment=experiment, uri=uri):
+        say(line)
+
+
+@click.command("ensemble")
+@click.argument("sweep", shell_complete=complete_sweeps)
+@click.option("--members", type=int, default=5, show_default=True, help="How many picks there are at most.")
+@click.option("--name", help="What the ensemble is called; ensemble-MEMBERS-SWEEP if not given.")
+@click.option("--measure", help="What members are picked by, on the validation part; log_loss for classes.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@filter_option
+@experiment_option(help="Where to look for the sweep; all experiments if not given.")
+@store_option
+def ensemble_command(
+    sweep: str,
+    *,
+    members: int,
+    name: str | None,
+    measure: str | None,
+    confidence: float,
+    filter_: str,
+    experiment: str | None,
+    uri: str | None,
+) -> None:
+    """Make one model of the runs of SWEEP, named by its id, that predict best together.
+
+    Members are picked on the validation part, one after the other: each time the run that improves the mean most; one
+    that is picked twice counts twice. What the ensemble gains over its best run is told for the test part. It is
+    recorded once, as a run that no table of jobs has; predict and save take it as any run, register with --run.
+
+    For example: nnsweep ensemble 20260701-120000-ab12 --members 10
+    """
+    from nnsweep.api.ensemble import describe_ensemble, make_ensemble
+
+    ensemble = make_ensemble(
+        sweep,
+        members=members,
+        name=name,
+        measure=measure,
+        filter=filter_,
+        confidence=confidence,
+        experiment=experiment,
+        uri=uri,
+    )
+    for line in describe_ensemble(ensemble, confidence):
         say(line)

@@ -59,9 +59,9 @@ complete_sweeps = _complete_from_store(
     "WHERE key = 'nnsweep.sweep' AND lifecycle_stage = 'active' ORDER BY value DESC LIMIT 50"
 )
 complete_runs = _complete_from_store(
-    "SELECT DISTINCT runs.name FROM runs JOIN tags USING (run_uuid) WHERE key = 'nnsweep.kind' AND value = 'job' "
-    "AND lifecycle_stage = 'active' AND substr(runs.name, 1, length(:begins)) = :begins "
-    "ORDER BY start_time DESC LIMIT 200"
+    "SELECT DISTINCT runs.name FROM runs JOIN tags USING (run_uuid) "
+    "WHERE key = 'nnsweep.kind' AND value IN ('job', 'ensemble') AND lifecycle_stage = 'active' "
+    "AND substr(runs.name, 1, length(:begins)) = :begins ORDER BY start_time DESC LIMIT 200"
 )
 
 

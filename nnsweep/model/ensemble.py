@@ -5,21 +5,28 @@ a network that is picked twice counts twice.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnsweep.errors import DataError
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.mlp.arrays import Examples, FloatArray, Task
+from nnsweep.mlp.measures import MEASURES, SELECTED
+from nnsweep.mlp.predictions import Measure, Predictions
 from nnsweep.model.predictor import Model
+from nnsweep.text import printable, suggest_nearest
 
+SMOOTH = ("log_loss", "brier", "roc_auc", "average_precision")
+"""Measures of classes and labels that change with every probability."""
+OWN = ("activation", "output_activation", "run")
+"""What each member says of itself alone."""
 _AT_ONCE = 16
 """Candidates whose means with the picks so far are in memory together."""
 
 
-class Selection(NamedTuple):
+class MemberSelection(NamedTuple):
     """The members of an ensemble.
 
     Attributes
@@ -27,16 +34,132 @@ class Selection(NamedTuple):
     weights : dict of int to int
         How often each candidate was picked, by its number, those picked first coming first.
     scores : list of float
-        How good the ensemble was after each pick, those that were taken back included.
+        The measure after each pick, those that were taken back included.
     """
 
     weights: dict[int, int]
     scores: list[float]
 
 
+class Gain(NamedTuple):
+    """What an ensemble has on a part, and its best member alone.
+
+    Attributes
+    ----------
+    measure : str
+        What was measured.
+    ensemble, best : float
+        Its values.
+    low, high : float
+        The interval of ``ensemble - best``.
+    """
+
+    measure: str
+    ensemble: float
+    best: float
+    low: float
+    high: float
+
+
+def choose_measure(name: str | None, task: Task, selected: object = None) -> Measure:
+    """Choose the measure that members are chosen by.
+
+    A measure of the predicted classes alone, such as the accuracy, is the same for most additions, and of the few
+    examples in which it differs the choice learns their noise; so classes and labels are judged by their probabilities.
+
+    Parameters
+    ----------
+    name : str or None
+        What is asked for; None for the measure that the runs chose their epochs by, or ``log_loss`` if that is not one
+        of `SMOOTH`.
+    task : Task
+        What the networks have learned.
+    selected : object
+        The runs' ``trainer.select``, such as ``val_brier``; None for the task's default.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such measure of the task.
+
+    Examples
+    --------
+    >>> choose_measure(None, "classification").name, choose_measure(None, "classification", "val_brier").name
+    ('log_loss', 'brier')
+    """
+    known = [one.name for one in MEASURES.values() if task in one.tasks]
+    if name is not None:
+        if name not in known:
+            raise ConfigError(f"--measure={printable(name)}: there is no such measure; {suggest_nearest(name, known)}")
+        return MEASURES[name]
+    own = SELECTED[task] if selected is None else str(selected).removeprefix("val_")
+    return MEASURES[own if own in SMOOTH or task == "regression" else "log_loss"]
+
+
+def evaluate(measure: Measure, task: Task, values: FloatArray, examples: Examples) -> FloatArray:
+    """Measure what K models predict of some examples.
+
+    Parameters
+    ----------
+    measure, task : Measure, Task
+        What is measured, of what.
+    values : ndarray of shape (K, n_samples, n_outputs)
+        Probabilities, or numbers.
+    examples : Examples
+        With what is true, and how much each example counts.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        NaN where the measure is not defined.
+    """
+    with np.errstate(divide="ignore"):
+        if task == "classification":  # whose softmax are the probabilities again
+            values = np.log(np.maximum(values, np.finfo(np.float64).tiny))
+        elif task == "multilabel":
+            values = np.log(values) - np.log1p(-values)
+    return measure.evaluate(Predictions(task, values, examples.y, examples.weight))
+
+
+def measure_gain(
+    measure: Measure,
+    task: Task,
+    values: FloatArray,
+    examples: Examples,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+) -> Gain:
+    """Measure an ensemble and its best member, and how sure the difference is for these models on other examples.
+
+    The interval has the quantiles of the difference over resamples of the examples, drawn with replacement and the same
+    for both (the percentile interval: Efron and Tibshirani, An introduction to the bootstrap, 1993, section 13.3).
+
+    Parameters
+    ----------
+    measure, task, examples : Measure, Task, Examples
+        As for `evaluate`.
+    values : ndarray of shape (2, n_samples, n_outputs)
+        What the ensemble predicts, and what its best member does.
+    confidence, n_resamples, random_state : float, int, int
+        Of the interval, and of the resamples.
+    """
+    generator, n = np.random.default_rng(random_state), examples.n_samples
+    weight = np.ones(n) if examples.weight is None else examples.weight
+    differences = []
+    for counts in generator.multinomial(n, np.full(n, 1 / n), size=n_resamples):
+        ensemble, best = evaluate(measure, task, values, examples._replace(weight=weight * counts))
+        differences.append(ensemble - best)
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(differences, [tail, 1 - tail])
+    ensemble, best = evaluate(measure, task, values, examples)
+    return Gain(measure.name, float(ensemble), float(best), float(low), float(high))
+
+
 def select_members(
-    predictions: Sequence[FloatArray], score: Callable[[FloatArray], FloatArray], *, n_picks: int
-) -> Selection:
+    values: Sequence[FloatArray], measure: Measure, task: Task, examples: Examples, *, n_picks: int
+) -> MemberSelection:
     """Select the members of an ensemble, one after the other.
 
     The first pick is the best candidate, each further one that which improves the mean of the picks most, or harms it
@@ -47,36 +170,54 @@ def select_members(
 
     Parameters
     ----------
-    predictions : sequence of ndarray of shape (n_samples, n_outputs)
+    values : sequence of ndarray of shape (n_samples, n_outputs)
         What each candidate predicts of the validation part: probabilities, or numbers.
-    score : callable
-        Gives how good predictions (K, n_samples, n_outputs) are, as (K,): the larger the better, NaN being worst.
+    measure, task, examples : Measure, Task, Examples
+        As for `evaluate`.
     n_picks : int
         How many picks there are at most, 1 or more.
 
     Examples
     --------
-    >>> def score(values):  # the target is 0
-    ...     return 1 - np.abs(values).mean(axis=(1, 2))
-    >>> select_members([np.array([[3.0]]), np.array([[-1.0]]), np.array([[2.0]])], score, n_picks=4)
-    Selection(weights={1: 2, 2: 1}, scores=[0.0, 0.5, 1.0, 0.75])
+    >>> examples = Examples(np.zeros((1, 1)), np.array([1]))
+    >>> values = [np.array([[1 - p, p]]) for p in (0.25, 0.5, 0.75)]
+    >>> select_members(values, MEASURES["accuracy"], "classification", examples, n_picks=2)
+    MemberSelection(weights={2: 1}, scores=[1.0, 1.0])
     """
-    total = np.zeros_like(predictions[0])
+    sign = 1 if measure.greater_is_better else -1
+
+    def score(means: FloatArray) -> FloatArray:
+        found = sign * evaluate(measure, task, means, examples)
+        return np.where(np.isnan(found), -np.inf, found)
+
+    total = np.zeros_like(values[0])
     picks: list[int] = []
     scores: list[float] = []
     while len(picks) < n_picks:
-        values = np.concatenate(
-            [
-                score((total + np.stack(predictions[first : first + _AT_ONCE])) / (len(picks) + 1))
-                for first in range(0, len(predictions), _AT_ONCE)
-            ]
-        )
-        best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
-        total = total + predictions[best]
+        pieces = [np.stack(values[first : first + _AT_ONCE]) for first in range(0, len(values), _AT_ONCE)]
+        found = np.concatenate([score((total + piece) / (len(picks) + 1)) for piece in pieces])
+        best = int(np.argmax(found))
+        total = total + values[best]
         picks.append(best)
-        scores.append(float(values[best]))
-    n_kept = 1 + int(np.argmax(np.where(np.isnan(scores), -np.inf, scores)))
-    return Selection(dict(Counter(picks[:n_kept])), scores)
+        scores.append(float(found[best]))
+    n_kept = 1 + int(np.argmax(scores))
+    return MemberSelection(dict(Counter(picks[:n_kept])), [sign * one for one in scores])
+
+
+def require_alike(models: Sequence[Model]) -> None:
+    """Refuse models whose predictions cannot be averaged.
+
+    Raises
+    ------
+    DataError
+        If they were not prepared alike, or do not predict the same things in the same precision.
+    """
+    first, common = models[0], _find_common(models[0])
+    for model in models[1:]:
+        is_same_type = model.layers[0][0].dtype == first.layers[0][0].dtype
+        if not (_find_common(model) == common and is_same_type and _are_same(model.preparation, first.preparation)):
+            names = " and ".join(str(one.about["run"]["name"]) for one in (first, model))
+            raise DataError(f"{names} cannot be averaged: data, classes or precision differ; choose with --filter")
 
 
 def combine_models(models: Sequence[Model], weights: Sequence[int], run: Mapping[str, Any]) -> Model:
@@ -85,32 +226,24 @@ def combine_models(models: Sequence[Model], weights: Sequence[int], run: Mapping
     Parameters
     ----------
     models : sequence of Model
-        Lone networks.
+        Lone networks; see `require_alike`.
     weights : sequence of int
         How much each counts in the mean.
     run : mapping of str to JSON values
         Where the ensemble comes from.
-
-    Raises
-    ------
-    DataError
-        If they were not prepared alike, or do not predict the same things in the same precision.
     """
-    first = models[0]
-    own = ("activation", "output_activation", "run")
-    common = {name: value for name, value in first.about.items() if name not in own}
-    for model in models[1:]:
-        its = {name: value for name, value in model.about.items() if name not in own}
-        is_same_type = model.layers[0][0].dtype == first.layers[0][0].dtype
-        if not (its == common and is_same_type and _are_same(model.preparation, first.preparation)):
-            names = " and ".join(str(one.about["run"]["name"]) for one in (first, model))
-            raise DataError(f"{names} cannot be averaged: their data, classes or precision differ")
     members = [
-        {name: model.about[name] for name in own} | {"n_layers": len(model.layers), "weight": int(weight)}
+        {name: model.about[name] for name in OWN} | {"n_layers": len(model.layers), "weight": int(weight)}
         for model, weight in zip(models, weights, strict=True)
     ]
     layers = [layer for model in models for layer in model.layers]
-    return Model(common | {"members": members, "run": dict(run)}, layers, dict(first.preparation))
+    about = _find_common(models[0]) | {"members": members, "run": dict(run)}
+    return Model(about, layers, dict(models[0].preparation))
+
+
+def _find_common(model: Model) -> dict[str, Any]:
+    """Give what a model says of itself that is the same for all members of an ensemble."""
+    return {name: value for name, value in model.about.items() if name not in OWN}
 
 
 def _are_same(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -> bool:

@@ -38,7 +38,8 @@ class Choices(dict):
         return maker
 '''
 
-_DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged archive of arrays raises."""
 _packed: WeakKeyDictionary[Dataset, bytes] = WeakKeyDictionary()  # a thousand jobs may have the same data
 
 
@@ -89,7 +90,7 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
         }
         if len(layers) == 0 or layers[-1][0].shape[1] != len(model.classes):
             raise ValueError(f"the weights are not those of a network with {len(model.classes)} classes")
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise DataError(f"{weights.name} or {preparation.name} is damaged ({error}); train the run again") from error
     return model._replace(about=about, layers=layers)
 

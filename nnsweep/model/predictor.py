@@ -26,7 +26,7 @@ PREPARATION = "preparation_"
 """What the names of the preparation's arrays begin with."""
 
 
-class Member(NamedTuple):
+class ModelMember(NamedTuple):
     """One of the networks of a model.
 
     Attributes
@@ -83,14 +83,14 @@ class Model(NamedTuple):
         return list(self.about["preparation"]["columns"])
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[ModelMember]:
         """The networks whose mean the model gives; a lone network is the only one."""
         if "members" not in self.about:
-            return [Member(self.about, self.layers, 1.0)]
+            return [ModelMember(self.about, self.layers, 1.0)]
         members, first = [], 0
         total = sum(one["weight"] for one in self.about["members"])
         for one in self.about["members"]:
-            members.append(Member(one, self.layers[first : first + one["n_layers"]], one["weight"] / total))
+            members.append(ModelMember(one, self.layers[first : first + one["n_layers"]], one["weight"] / total))
             first += one["n_layers"]
         return members
 
@@ -152,7 +152,7 @@ def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
     return mean
 
 
-def _logits(member: Member, X: Any) -> NDArray[np.float64]:
+def _logits(member: ModelMember, X: Any) -> NDArray[np.float64]:
     a = X.astype(member.layers[0][0].dtype, copy=False)
     for (W, b), settings in zip(member.layers, member.activations, strict=True):
         a = _activation(settings)(a @ W + b)

@@ -22,7 +22,7 @@ import yaml
 from nnsweep.data import prepared
 from nnsweep.errors import ConfigError, DataError, StoreError
 from nnsweep.model import predictor
-from nnsweep.model.packed import PREPARATION, WEIGHTS, bundle_predictor, pack_model
+from nnsweep.model.packed import DAMAGES, PREPARATION, WEIGHTS, bundle_predictor, pack_model
 from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.text import printable, shorten
@@ -30,7 +30,8 @@ from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.backend import LoggedModel, find_backend
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.query import make_record
+from nnsweep.tracking.ensembles import MODEL
+from nnsweep.tracking.query import ENSEMBLE, make_record
 from nnsweep.tracking.store import Store
 
 CODE = Path(__file__).with_name("served.py")
@@ -147,7 +148,8 @@ def make_model(store: Store, run_id: str) -> Model:
         If the store refuses.
     """
     with explain_errors(store.uri):
-        record = make_record(find_backend(store.uri).get_run(run_id))
+        run = find_backend(store.uri).get_run(run_id)
+    record = make_record(run)
     title = f"run {printable(record.name)} ({run_id})"
     origin = {
         "run_id": record.run_id,
@@ -158,6 +160,8 @@ def make_model(store: Store, run_id: str) -> Model:
         "test_accuracy": record.metrics.get("test_accuracy"),
         "best_epoch": record.metrics.get("best_epoch"),
     }
+    if run.data.tags.get("nnsweep.kind") == ENSEMBLE:
+        return _read_ensemble(store, run_id, title)
     with contextlib.ExitStack() as files:
         names = (WEIGHTS, PREPARATION, "config.yaml")
         weights, preparation, config = (files.enter_context(open_artifact(store, run_id, name)) for name in names)
@@ -169,6 +173,18 @@ def make_model(store: Store, run_id: str) -> Model:
             return pack_model(preparation, weights, yaml.safe_load(config.read_text(encoding="utf-8")), origin)
         except (DataError, yaml.YAMLError, UnicodeError) as error:
             raise DataError(f"{title}: {printable(str(error))}") from error
+
+
+def _read_ensemble(store: Store, run_id: str, title: str) -> Model:
+    """Read the model that the run of an ensemble has among its files."""
+    with open_artifact(store, run_id, MODEL) as path:
+        if path is None:
+            raise DataError(f"{title} has no {MODEL}; make the ensemble again: nnsweep ensemble SWEEP")
+        try:
+            return predictor.read(path)
+        except DAMAGES as error:
+            what = f"{MODEL} is damaged ({printable(str(error))})"
+            raise DataError(f"{title}: {what}; make the ensemble again") from error
 
 
 def find_logged_model(store: Store, run_id: str) -> str | None:

@@ -31,6 +31,8 @@ from nnsweep.tracking.store import Store, find_store, require_store
 
 PLAN = "plan.json"
 """The artifact of a sweep's summary run that says what its jobs are and which results it has taken over."""
+ENSEMBLE = "ensemble"
+"""The kind of a run that is an ensemble of others; see `nnsweep.tracking.ensembles`."""
 _warnings: set[tuple[str, str]] = set()  # which the user has had, by run
 
 
@@ -217,10 +219,15 @@ def _warn_once(run: Run, what: str) -> None:
 LISTED = 5
 
 
-def find_job_run(uri: str, title: str, experiment: str | None = None) -> tuple[Store, Run]:
-    """Find the one run of a job that an id, the beginning of an id or a name means; see `read_run`."""
+def find_job_run(
+    uri: str, title: str, experiment: str | None = None, *, kinds: Collection[str] = ("job",)
+) -> tuple[Store, Run]:
+    """Find the one run of a job that an id, the beginning of an id or a name means; see `read_run`.
+
+    With other `kinds`, runs that are no jobs' are found too.
+    """
     stores = _find_stores(uri, experiment)
-    runs = _find_candidates(uri, title, [*stores])
+    runs = _find_candidates(uri, title, [*stores], kinds)
     if len(runs) == 1:
         return stores[runs[0].info.experiment_id], runs[0]
     where = f"{mask_secrets(uri)}" if experiment is None else f"experiment {experiment} of {mask_secrets(uri)}"
@@ -288,11 +295,11 @@ def _find_stores(uri: str, experiment: str | None) -> dict[str, Store]:
     return {one.experiment_id: Store(uri, one.name, one.experiment_id) for one in experiments}
 
 
-def _find_candidates(uri: str, title: str, experiment_ids: list[str]) -> list[Run]:
+def _find_candidates(uri: str, title: str, experiment_ids: list[str], kinds: Collection[str]) -> list[Run]:
     """Find the runs that may be meant; of several with one name and key, the one that counts."""
-    jobs = {"nnsweep.kind": "job"}
-    queries = [RunQuery(tags=jobs, id_start=title)] if title.isascii() and title.isalnum() else []
-    queries += [RunQuery(tags=jobs, name=title)] if title else []
+    tagged = [{"nnsweep.kind": kind} for kind in kinds]
+    queries = [RunQuery(tags=tags, id_start=title) for tags in tagged if title.isascii() and title.isalnum()]
+    queries += [RunQuery(tags=tags, name=title) for tags in tagged if title]
     runs: dict[str, Run] = {}
     for query in queries:
         with explain_errors(uri):

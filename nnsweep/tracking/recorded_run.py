@@ -5,7 +5,7 @@ thinned points of the store.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class RecordedRun:
         return self.record.title
 
 
-def read_run(uri: str, title: str, experiment: str | None = None) -> RecordedRun:
+def read_run(uri: str, title: str, experiment: str | None = None, *, kinds: Collection[str] = ("job",)) -> RecordedRun:
     """Read all that is recorded of a run.
 
     Parameters
@@ -82,6 +82,8 @@ def read_run(uri: str, title: str, experiment: str | None = None) -> RecordedRun
         The run's id, the beginning of its id, or its name.
     experiment : str or None
         Where to look; None for all experiments.
+    kinds : collection of str
+        Of which kinds the run may be.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def read_run(uri: str, title: str, experiment: str | None = None) -> RecordedRun
     StoreError
         If the store cannot be used.
     """
-    return read_found_run(*find_job_run(uri, title, experiment))
+    return read_found_run(*find_job_run(uri, title, experiment, kinds=kinds))
 
 
 def read_found_run(store: Store, run: Run, *, files: bool = True) -> RecordedRun:

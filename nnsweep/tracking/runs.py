@@ -195,15 +195,16 @@ class FoundRun(NamedTuple):
 def find_run(store: Store, *, sweep: str, job: int, attempt: int, key: str = "") -> FoundRun | None:
     """Find a run by what no two runs have in common; one that has ended before one that has not."""
     tags = {"nnsweep.sweep": sweep, "nnsweep.job": str(job), "nnsweep.attempt": str(attempt)}
-    return _find_tagged(store, tags | ({"nnsweep.key": key} if key else {}))
+    return find_tagged_run(store, tags | ({"nnsweep.key": key} if key else {}))
 
 
 def find_sweep_run(store: Store, sweep: str) -> FoundRun | None:
     """Find a sweep's own run."""
-    return _find_tagged(store, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
+    return find_tagged_run(store, {"nnsweep.kind": "sweep", "nnsweep.sweep": sweep})
 
 
-def _find_tagged(store: Store, tags: Mapping[str, str]) -> FoundRun | None:
+def find_tagged_run(store: Store, tags: Mapping[str, str]) -> FoundRun | None:
+    """Find a run by tags that no two runs have in common; one that has ended before one that has not."""
     with explain_errors(store.uri):
         runs = [*find_backend(store.uri).find_runs([store.experiment_id], RunQuery(tags=tags))]
     matches = [

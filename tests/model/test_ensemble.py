@@ -1,63 +1,112 @@
-from itertools import combinations_with_replacement
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn import metrics
 
-from nnsweep.errors import DataError
-from nnsweep.model.ensemble import combine_models, select_members
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.measures import MEASURES
+from nnsweep.model.ensemble import choose_measure, combine_models, evaluate, measure_gain, require_alike, select_members
 
-VALUES = arrays(np.float64, (7, 5, 2), elements=st.floats(-10, 10))
-
-
-def closeness(values):
-    """Score predictions of the target 1."""
-    return -np.square(values - 1).mean(axis=(1, 2))
-
-
-def mean_score(values, weights):
-    return closeness(np.average(values[[*weights]], axis=0, weights=[*weights.values()])[None])[0]
+SHARES = arrays(np.float64, (7, 5, 2), elements=st.floats(0.01, 1)).map(lambda a: a / a.sum(axis=2, keepdims=True))
+FIVE = Examples(np.zeros((5, 1)), np.array([0, 1, 1, 0, 1]))
+LOSS = MEASURES["log_loss"]
 
 
-@given(VALUES, st.integers(1, 6))
-def test_the_ensemble_is_never_worse_than_the_best_alone(values, n_picks):
-    selection = select_members(values, closeness, n_picks=n_picks)
-    assert sum(selection.weights.values()) <= n_picks == len(selection.scores)
-    assert mean_score(values, selection.weights) == pytest.approx(max(selection.scores), rel=1e-9)
-    assert max(selection.scores) >= closeness(values).max()
+def log_loss(shares):
+    return metrics.log_loss(FIVE.y, shares, labels=[0, 1])
 
 
-@given(VALUES)
-def test_each_pick_is_the_best_addition(values):
-    first = int(closeness(values).argmax())
-    means = (values + values[first]) / 2
-    assert select_members(values, closeness, n_picks=2).scores == [
-        pytest.approx(closeness(values).max()),
-        pytest.approx(closeness(means).max()),
-    ]
+@given(SHARES, st.integers(1, 6))
+def test_the_ensemble_is_never_worse_than_the_best_alone(shares, n_picks):
+    selection = select_members([*shares], LOSS, "classification", FIVE, n_picks=n_picks)
+    weights = [*selection.weights.values()]
+    assert sum(weights) <= n_picks == len(selection.scores)
+    mean = np.average(shares[[*selection.weights]], axis=0, weights=weights)
+    assert log_loss(mean) == pytest.approx(min(selection.scores), rel=1e-9)
+    assert selection.scores[0] == pytest.approx(min(map(log_loss, shares)), rel=1e-9)
+
+
+@given(SHARES)
+def test_each_pick_is_the_best_addition(shares):
+    first = int(np.argmin([log_loss(one) for one in shares]))
+    second = min(log_loss((one + shares[first]) / 2) for one in shares)
+    assert select_members([*shares], LOSS, "classification", FIVE, n_picks=2).scores[1] == pytest.approx(second)
 
 
 def test_many_candidates_are_looked_at_in_pieces():
-    values = np.random.default_rng(0).normal(size=(50, 30, 2)) + 0.5
-    selection = select_members(values, closeness, n_picks=3)
-    pairs = max(closeness((values[[one]] + values[[other]]) / 2)[0]
-                for one, other in combinations_with_replacement(range(50), 2))  # fmt: skip
-    assert closeness(values).max() < selection.scores[1] <= pairs < selection.scores[2]
+    shares = np.random.default_rng(0).dirichlet([1, 1], size=(50, 5))
+    selection = select_members([*shares], LOSS, "classification", FIVE, n_picks=1)
+    assert selection.weights == {int(np.argmin([log_loss(one) for one in shares])): 1}
 
 
-def test_a_candidate_without_a_score_is_not_picked():
-    values = np.array([[[np.nan]], [[5.0]], [[3.0]]])
-    assert select_members(values, closeness, n_picks=3).weights == {2: 1}
+def test_a_candidate_that_cannot_be_measured_is_not_picked():
+    examples = Examples(np.zeros((2, 1)), np.array([0, 1]))
+    broken, poor = np.full((2, 2), np.nan), np.array([[0.2, 0.8], [0.9, 0.1]])
+    assert select_members([broken, poor], LOSS, "classification", examples, n_picks=3).weights == {1: 1}
+
+
+def test_averaged_probabilities_are_measured_as_they_are():
+    shares = np.random.default_rng(0).dirichlet([1, 1], size=5)
+    weighted = FIVE._replace(weight=np.array([1.0, 2, 0, 3, 1]))
+    found = evaluate(LOSS, "classification", shares[None], weighted)
+    np.testing.assert_allclose(found, metrics.log_loss(FIVE.y, shares, sample_weight=weighted.weight), rtol=1e-12)
+    labels = Examples(FIVE.X, np.array([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1]]))
+    found = evaluate(MEASURES["roc_auc"], "multilabel", shares[None], labels)
+    np.testing.assert_allclose(found, metrics.roc_auc_score(labels.y, shares), rtol=1e-12)
+
+
+def test_the_gain_has_the_interval_of_the_bootstrap():
+    random = np.random.default_rng(1)
+    n = 400
+    examples = Examples(np.zeros((n, 1)), random.integers(0, 2, n))
+    right = np.stack([random.random(n) < 0.9, random.random(n) < 0.8])
+    shares = np.where(right[:, :, None] == (np.arange(2) == examples.y[:, None]), 0.9, 0.1)
+    gain = measure_gain(MEASURES["accuracy"], "classification", shares, examples)
+    differences = right[0].astype(float) - right[1]
+    half = 1.96 * differences.std() / np.sqrt(n)
+    assert (gain.ensemble, gain.best) == (right[0].mean(), right[1].mean())
+    ends = [differences.mean() - half, differences.mean() + half]
+    np.testing.assert_allclose([gain.low, gain.high], ends, atol=0.005)
+    assert gain == measure_gain(MEASURES["accuracy"], "classification", shares, examples)
+    alike = measure_gain(LOSS, "classification", shares[[0, 0]], examples)
+    assert (alike.low, alike.high) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("task", "selected", "name"),
+    [
+        ("classification", None, "log_loss"),
+        ("classification", "val_f1_macro", "log_loss"),
+        ("classification", "val_roc_auc", "roc_auc"),
+        ("multilabel", None, "log_loss"),
+    ],
+)
+def test_members_are_chosen_by_a_measure_of_probabilities(task, selected, name):
+    assert choose_measure(None, task, selected).name == name
+    assert choose_measure("accuracy", task, selected).name == "accuracy"
+
+
+def test_an_unknown_measure_is_told():
+    with pytest.raises(ConfigError, match=r"--measure=log_los: there is no such measure; did you mean 'log_loss'"):
+        choose_measure("log_los", "classification")
 
 
 def test_networks_of_other_data_are_not_averaged(network, preparation, cats):
     one, other = network(preparation), network(preparation, seed=2)
+    require_alike([one, other])
     other.about["classes"] = ["a", "b", "c"]
-    with pytest.raises(DataError, match="7-5-tanh and 7-5-tanh cannot be averaged: their data, classes or precision"):
-        combine_models([one, other], [1, 1], {})
     moved = one._replace(preparation=one.preparation | {"mean": one.preparation["mean"] + 1})
-    for another in (moved, network(preparation, dtype="float32")):
-        with pytest.raises(DataError, match="cannot be averaged"):
-            combine_models([one, another], [1, 1], {})
+    for another in (other, moved, network(preparation, dtype="float32")):
+        with pytest.raises(DataError, match="7-5-tanh and 7-5-tanh cannot be averaged: data, classes or precision"):
+            require_alike([one, another])
+
+
+def test_an_ensemble_says_what_its_members_are(network, preparation):
+    one = network(preparation)
+    combined = combine_models([one, network(preparation, "elu", seed=2)], [3, 1], {"run_id": "r3"})
+    assert [member.share for member in combined.members] == [0.75, 0.25]
+    assert [member.about["activation"]["name"] for member in combined.members] == ["tanh", "elu"]
+    assert (combined.about["run"], combined.classes) == ({"run_id": "r3"}, one.classes)
