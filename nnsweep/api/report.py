@@ -32,12 +32,14 @@ from nnsweep.results.report.html import html
 from nnsweep.results.report.latex import latex
 from nnsweep.results.report.markdown import markdown
 from nnsweep.results.report.report import Findings, findings
+from nnsweep.results.report.section_looks import describe_exposure
 from nnsweep.results.report.study import Origin, Study
 from nnsweep.results.wording import MINUS, NOTHING, join_words
 from nnsweep.text import mask_secrets, printable, quote_argument, warn
 from nnsweep.tracking.artifacts import combine_errors, gather_artifacts, require_unaltered
+from nnsweep.tracking.exposure import Exposure, find_exposures
 from nnsweep.tracking.query import find_job_runs
-from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.record import CorrectExamples, RunRecord
 from nnsweep.tracking.recorded_run import RecordedRun
 from nnsweep.tracking.store import resolve_uri
 
@@ -132,6 +134,7 @@ def report(
         missing=tuple(str(error) for error in combine_errors(missing_files)),
         confirmation=confirmation,
         confirmed_in=confirmed_in,
+        exposure=_describe_exposure(pick_records(records, runs), correct, uri),
         is_confirmation=experiment.endswith(name_confirmation("")),
         filter=filter,
     )
@@ -154,6 +157,15 @@ def report(
     if output is not None:
         write_report(content, output, pictures=pictures, fragment=fragment)
     return content
+
+
+def _describe_exposure(records: Sequence[RunRecord], correct: Mapping[str, CorrectExamples], uri: str | None) -> str:
+    """Say how often the test sets of some runs have been looked at; sweeps of earlier versions did not note it."""
+    exposures = find_exposures(resolve_uri(uri, Path.cwd()), {one.test_digest for one in correct.values()})
+    for record in records:
+        if record.run_id in correct and not record.settings.get("trainer.sealed_test"):
+            exposures[correct[record.run_id].test_digest].add(Exposure("sweep", record.sweep))
+    return describe_exposure(exposures)
 
 
 def _choose_store(runs: pd.DataFrame, uri: str | None) -> str | None:

@@ -19,6 +19,7 @@ from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.tracking import claims, earlier, lock, owner, runs, sqlite
 from nnsweep.tracking.earlier import EarlierRun
+from nnsweep.tracking.exposure import make_exposure_tags
 from nnsweep.tracking.owner import Owner, Presence, make_first_beat, needs_heartbeat
 from nnsweep.tracking.query import keep_counting_runs
 from nnsweep.tracking.record import RunRecord, Setting
@@ -43,6 +44,8 @@ class DistinctJob:
         As a run's record has them.
     data_digest, numerics : str
         The data and the version of the numerics, on which its result depends too.
+    test_digest : str
+        The test set that it is measured on; empty if that is sealed.
     """
 
     number: int
@@ -51,6 +54,7 @@ class DistinctJob:
     settings: Mapping[str, Setting]
     data_digest: str
     numerics: str
+    test_digest: str = ""
 
 
 def find_distinct_jobs(tasks: Sequence[Task]) -> list[DistinctJob]:
@@ -76,16 +80,17 @@ def find_distinct_jobs(tasks: Sequence[Task]) -> list[DistinctJob]:
     checking.require_fit([task.job for task in tasks])
     jobs: dict[str, DistinctJob] = {}
     for number, task in enumerate(tasks):
-        digest = load_dataset(task.job.data).digest
-        key = task.job.key(digest)
+        data = load_dataset(task.job.data)
+        key = task.job.key(data.digest)
         if key not in jobs:
             jobs[key] = DistinctJob(
                 number=number,
                 key=key,
                 name=task.place.name,
                 settings=names.flatten_settings(task.job, task.place.chosen),
-                data_digest=digest,
+                data_digest=data.digest,
                 numerics=str(NUMERICS_VERSION),
+                test_digest="" if task.job.trainer.settings()["sealed_test"] else data.test_digest,
             )
     return [*jobs.values()]
 
@@ -298,8 +303,8 @@ def make_plan(request: PlanRequest) -> Plan:
         notes = _tidy_up(store, request, running)
         alive = [run for run in running if not run.owner_is_gone]
         decisions = _decide_all(store, request, alive)
-        keys = [job.key for job in request.jobs if decisions[job.number].action == "run"]
-        return Plan(store=store, decisions=decisions, run_id=_claim_jobs(store, request, keys, alive), notes=notes)
+        run_id = _claim_jobs(store, request, decisions, alive)
+        return Plan(store=store, decisions=decisions, run_id=run_id, notes=notes)
 
 
 def _tidy_up(store: Store, request: PlanRequest, running: Sequence[EarlierRun]) -> list[str]:
@@ -351,9 +356,14 @@ def _decide_all(store: Store, request: PlanRequest, alive: Sequence[EarlierRun])
     return decisions
 
 
-def _claim_jobs(store: Store, request: PlanRequest, keys: Sequence[str], alive: Sequence[EarlierRun]) -> str:
-    """Claim jobs by tags of the sweep's own run, which is started if it is not there yet."""
-    tags = claims.make_claim_tags(keys)
+def _claim_jobs(
+    store: Store, request: PlanRequest, decisions: Mapping[int, Decision], alive: Sequence[EarlierRun]
+) -> str:
+    """Claim jobs by tags of the sweep's own run, which is started if it is not there yet.
+
+    Its tags name the test sets, too, that the sweep measures on: itself, or another one whose jobs it waits for.
+    """
+    tags = claims.make_claim_tags([job.key for job in request.jobs if decisions[job.number].action == "run"])
     sweep = request.folder.name
     if own := next((run for run in alive if _is_own(run, request)), None):
         runs.log_values(store, own.record.run_id, tags=tags)
@@ -367,6 +377,8 @@ def _claim_jobs(store: Store, request: PlanRequest, keys: Sequence[str], alive: 
         runs.OWNER: request.owner.tag(),
     }
     tags |= {runs.COMMAND: request.command} if request.command else {}
+    shown = [job for job in request.jobs if decisions[job.number].action != "reuse"]
+    tags |= make_exposure_tags(job.test_digest for job in shown if job.test_digest)
     tags |= make_first_beat() if needs_heartbeat(request.owner) else {}
     return runs.start_run(store, f"sweep {sweep}", tags)
 

@@ -74,6 +74,18 @@ def test_a_report_on_the_terminal_is_markdown_with_the_answer(terminal):
     assert "nnsweep report flowers\n" in said.out
 
 
+def test_a_report_tells_how_often_its_test_set_was_looked_at(terminal, told, capfd):
+    once = "The test set has been looked at once in this store, by 1 sweep."
+    assert once in terminal.out
+    assert "luckier" not in terminal.out
+    other = ["arch=linear", "data=digits", "data.val_fraction=0.2", "trainer.epochs=1", "tracking.pictures=false"]
+    assert main([*other, "tracking.experiment=bees"]) == 0  # on the same test set, with fewer training samples
+    capfd.readouterr()
+    twice = "The test set has been looked at 2 times in this store, by 2 sweeps."
+    for experiment in ("flowers", "bees"):
+        assert f"{twice} The more often, the luckier" in told("report", experiment).out
+
+
 @pytest.mark.parametrize(("suffix", "begins"), [("html", "<!DOCTYPE html>"), ("tex", r"\documentclass")])
 def test_the_suffix_tells_the_format(told, suffix, begins):
     said = told("report", "flowers", "--title", "Which?", "-o", f"which.{suffix}")

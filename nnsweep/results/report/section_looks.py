@@ -1,8 +1,11 @@
-"""How often the configurations were looked at before, and what that asks of the present look."""
+"""How often the configurations and their test set were looked at before, and what that asks of the present look."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from nnsweep.results.report.content import Section, SectionContent
 from nnsweep.results.report.study import Study
-from nnsweep.results.wording import join_words, percent
+from nnsweep.results.wording import count, join_words, percent
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
@@ -21,21 +24,54 @@ def describe_looks(study: Study) -> list[str]:
     ]
 
 
+def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]]) -> str:
+    """Say how often test sets have been looked at, and by what.
+
+    Parameters
+    ----------
+    seen : mapping of str to collection of (str, str)
+        Kind (``sweep`` or ``unsealing``) and name of whatever has looked at a test set, by its digest.
+
+    Examples
+    --------
+    >>> describe_exposure({"d1": [("sweep", "s1"), ("sweep", "s2"), ("unsealing", "r1")]})
+    'The test set has been looked at 3 times in this store, by 2 sweeps and 1 unsealing.'
+    >>> describe_exposure({"d1": [("sweep", "s1"), ("sweep", "s2")], "d2": [("sweep", "s1")]})
+    'The 2 test sets have been looked at 1 to 2 times each in this store, by 2 sweeps.'
+    """
+    times = sorted({len({*looks}) for looks in seen.values()})
+    kinds = Counter(kind for kind, _ in {look for looks in seen.values() for look in looks})
+    if not kinds:
+        return ""
+    which, each = ("test set has", "") if len(seen) == 1 else (f"{len(seen):,} test sets have", " each")
+    often = "once" if times == [1] else f"{' to '.join(f'{n:,}' for n in sorted({times[0], times[-1]}))} times"
+    by = join_words([count(kinds[kind], kind) for kind in ("sweep", "unsealing") if kinds[kind]])
+    return f"The {which} been looked at {often}{each} in this store, by {by}."
+
+
+def describe_repeated_exposure(study: Study) -> list[str]:
+    """Say how often the test set was looked at, if that was more than once."""
+    exposure = study.origin.exposure
+    return [f"{exposure} The more often, the luckier is the best of what was seen."] if "times" in exposure else []
+
+
 class Looks(Section):
-    """A sentence of the answer, and how the error is spent."""
+    """Sentences of the answer, and how the error is spent."""
 
     order = 45
-    answers = ((45, describe_looks),)
+    answers = ((45, describe_looks), (46, describe_repeated_exposure))
 
     def build(self, study: Study) -> SectionContent | None:
         return None
 
     def method_notes(self, study: Study) -> list[str]:
+        exposure = [study.origin.exposure] if study.origin.exposure else []
         if not study.tests:
-            return []
+            return exposure
         level, error = f"{100 * study.decision_confidence:.4g} %", f"{100 * (1 - study.confidence):.2g} %"
         return [
+            *exposure,
             f"Verdicts and their intervals use {level} confidence, so that all looks at the results, past and future, "
             f"err in at most {error} of studies: alpha is spent according to the number of repeats, without a planned "
-            "end (Lan and DeMets, 1983). A look is the end of a sweep after which a later one added repeats."
+            "end (Lan and DeMets, 1983). A look is the end of a sweep after which a later one added repeats.",
         ]

@@ -64,6 +64,8 @@ class Origin:
         The option that names the store, as a command ends with it; empty for the usual one.
     processor : str
         What trained the best of them.
+    exposure : str
+        How often their test set has been looked at, in a sentence; empty if nobody has.
     """
 
     experiment: str = ""
@@ -76,6 +78,7 @@ class Origin:
     filter: str = ""
     store_option: str = ""
     processor: str = ""
+    exposure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
