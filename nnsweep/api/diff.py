@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.jobs.environment import compare_environments
-from nnsweep.mlp.curves import CURVES
 from nnsweep.tracking.recorded_run import RecordedRun
 
 
@@ -105,7 +104,9 @@ def _compare_results(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedL
 
 def _compare_history(one: RecordedRun, other: RecordedRun) -> Iterator[ComparedLine]:
     """Give the first epoch that differs in each curve, and how many epochs there are."""
-    for name in CURVES:
+    for name in dict.fromkeys([*one.history, *other.history]):
+        if name == "epoch":
+            continue
         curves = [run.history[name].to_numpy(float) if name in run.history else np.empty(0) for run in (one, other)]
         n_common = min(map(len, curves))
         here, there = (curve[:n_common] for curve in curves)

@@ -254,6 +254,5 @@ def explain_large_features(fit: Fit) -> str:
 def _line(epoch: Epoch) -> str:
     words = [f"epoch {epoch.epoch}", f"learning_rate {epoch.learning_rate[0]:.6g}"]
     words.append(f"train_cost {epoch.train_cost[0]:.6f}")
-    if epoch.val_accuracy is not None:
-        words.append(f"val_accuracy {epoch.val_accuracy[0]:.4f}")
+    words += [f"{name} {epoch.values[name][0]:.4f}" for name in ("val_accuracy",) if name in epoch.values]
     return "  ".join(words)

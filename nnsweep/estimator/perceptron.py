@@ -36,7 +36,6 @@ from nnsweep.estimator.options import (
 from nnsweep.estimator.samples import Parts, TargetKind, check_features, divide_samples, encode_examples
 from nnsweep.jobs.job import Recipe
 from nnsweep.mlp.arrays import FloatArray, Task
-from nnsweep.mlp.curves import Row
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
@@ -181,7 +180,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     best_validation_score_: float | None
     best_loss_: float | None
     t_: int
-    _rows: list[Row]
+    _trained: Trained
     _kind: TargetKind
     _recipe: Recipe
     _scaling: TargetScaling | None
@@ -274,10 +273,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             raise ValueError(explain_divergence(network, fit))
         if message := explain_failure(fit, network.best_layers):
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        self._keep(network.rows, network.best_layers, fit, snapshot=None)
+        self._keep(network, network.best_layers, fit, snapshot=None)
         self.t_ = self.n_iter_ * fit.parts.train.n_samples
         self.best_epoch_ = network.best_epoch
-        self.best_validation_score_ = network.best_accuracy if fit.parts.val else None
+        self.best_validation_score_ = network.best_value if fit.parts.val else None
         return self
 
     def prepared(
@@ -318,14 +317,16 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         """Train one epoch of checked samples, from where the fit or the epoch before ended."""
         parts, begins = Parts(encode_examples(*samples, self._kind), None, self._kind), not hasattr(self, "coefs_")
         fit = Fit(recipe=self.recipe(self._kind.classes), parts=parts, scaling=self._scale(parts, known=not begins))
-        snapshot, rows = None, []
+        snapshot, earlier = None, Trained()
         if not begins:
-            snapshot, rows = self._snapshot or begin_fit(fit, self._layers(), self.n_iter_), self._rows
+            snapshot, earlier = self._snapshot or begin_fit(fit, self._layers(), self.n_iter_), self._trained
         network, snapshot = train_one_epoch(fit, snapshot)
         if snapshot is None:
             raise ValueError(explain_divergence(network, fit))
-        self._keep([*rows, *network.rows], snapshot.layers, fit, snapshot=snapshot)
-        self.t_ = (self.t_ if rows else 0) + fit.parts.train.n_samples
+        not_measured = (np.nan,) * len(earlier.curves)
+        rows = [*earlier.rows, *(row._replace(measured=not_measured) for row in network.rows)]
+        self._keep(Trained(rows=rows, curves=earlier.curves), snapshot.layers, fit, snapshot=snapshot)
+        self.t_ = (self.t_ if earlier.rows else 0) + fit.parts.train.n_samples
         self.best_epoch_, self.best_validation_score_ = self.n_iter_, None
         return self
 
@@ -378,9 +379,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             )
         return self._layers()
 
-    def _keep(self, rows: list[Row], layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
+    def _keep(self, trained: Trained, layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
         """Keep curves and weights, and what a partial fit goes on from."""
-        self.history_ = Trained(rows=rows).history()
+        self.history_ = trained.history()
         self.loss_curve_ = self.history_["train_cost"][1:].tolist()
         self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
         scores = self.history_.get("val_accuracy")
@@ -389,7 +390,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
         self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.intercepts_[-1])
         self.out_activation_ = _LAST_ACTIVATIONS[fit.parts.task]
-        self._rows, self._recipe, self._snapshot, self._scaling = rows, fit.recipe, snapshot, fit.scaling
+        self._trained = Trained(rows=trained.rows, curves=trained.curves)  # without the layers
+        self._recipe, self._snapshot, self._scaling = fit.recipe, snapshot, fit.scaling
 
     def _outputs(self, X: Any) -> FloatArray:
         """Compute the outputs of the last layer: logits, or standardized targets."""

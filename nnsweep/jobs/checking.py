@@ -24,6 +24,7 @@ from nnsweep.jobs.problems import explain_hydra_error, list_problems
 from nnsweep.jobs.stacks import predict_memory
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.class_weights import ClassWeight, class_weights
+from nnsweep.mlp.measures import COST, SELECTED, choose_measures
 from nnsweep.text import shorten, warn
 
 LONGEST_EXPERIMENT = 500
@@ -103,7 +104,12 @@ def require_fit(jobs: Sequence[Job]) -> None:
     for job in jobs:
         data = load_dataset(job.data)
         problems |= dict.fromkeys(
-            (_find_memory_problem(job), find_class_weight_problem(job, data), _find_validation_problem(job, data))
+            (
+                _find_memory_problem(job),
+                find_class_weight_problem(job, data),
+                _find_validation_problem(job, data),
+                _find_measure_problem(job, data),
+            )
         )
         warnings[find_class_weight_warning(job, data)] = None
     if lines := [problem for problem in problems if problem]:
@@ -127,6 +133,19 @@ def _find_validation_problem(job: Job, data: Dataset) -> str:
     if not setting or data.val is not None:
         return ""
     return f"{setting} needs a validation part, and data.split names none: set data.val_fraction above 0"
+
+
+def _find_measure_problem(job: Job, data: Dataset) -> str:
+    """Say which measure is none of the data's task; empty if all are."""
+    trainer = job.trainer.settings()
+    selected = (trainer["select"] or f"val_{SELECTED[data.task]}").removeprefix("val_")
+    for setting, names in (("measures", trainer["measures"]), ("select", ())):
+        try:
+            choose_measures(data.task, names, COST.name if setting == "measures" else selected)
+        except ValueError as error:
+            written = trainer[setting] if setting == "select" else shorten(f"[{','.join(names)}]")
+            return f"trainer.{setting}={written}: {error}, as {data.name} is"
+    return ""
 
 
 def find_class_weight_problem(job: Job, data: Dataset) -> str:

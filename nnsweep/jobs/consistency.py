@@ -17,7 +17,7 @@ from nnsweep.jobs import names
 from nnsweep.jobs.checking import make_job
 from nnsweep.jobs.job import Job
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.early_stopping import COSTS, select_epoch
+from nnsweep.mlp.early_stopping import COSTS, Selection, select_epoch
 from nnsweep.tracking.artifacts import WAY_OUT
 from nnsweep.tracking.recorded_run import RecordedRun
 
@@ -114,11 +114,7 @@ def _compare_results(run: RecordedRun) -> Iterator[tuple[str, str]]:
             return
         curves = {str(name): history[name].to_numpy(float) for name in history}
         last = len(history) - 1
-        places = {"final_train_cost": ("train_cost", last), "final_test_accuracy": ("test_accuracy", last)}
-        places |= {"test_accuracy": ("test_accuracy", best), "best_val_accuracy": ("val_accuracy", best)}
-        values = {name: float(curves[curve][epoch]) for name, (curve, epoch) in places.items() if curve in curves}
-        if "test_accuracy" in curves:
-            values["max_test_accuracy"] = float(np.nanmax(curves["test_accuracy"]))
+        values = dict(_sum_up(curves, best))
         values["epochs_trained"] = float(last)
         for name, value in values.items():
             here = metrics.get(name)
@@ -139,17 +135,32 @@ def _compare_results(run: RecordedRun) -> Iterator[tuple[str, str]]:
         yield "best_epoch", f"best_epoch is {best} in its metrics, {run.correct.epoch} beside the right answers"
 
 
+def _sum_up(curves: Mapping[str, FloatArray], best: int) -> Iterator[tuple[str, float]]:
+    """Give what the final metrics must be by the history, whichever of them there are."""
+    for name, curve in curves.items():
+        if name == "train_cost":
+            yield "final_train_cost", float(curve[-1])
+        if name.startswith(("val_", "test_")):
+            yield f"best_{name}" if name.startswith("val_") else name, float(curve[best])
+        if name.startswith("test_") and not np.isnan(curve).all():
+            yield f"final_{name}", float(curve[-1])
+            yield f"max_{name}", float(np.nanmax(curve))
+            yield f"min_{name}", float(np.nanmin(curve))
+
+
 def _find_better_epoch(run: RecordedRun, curves: Mapping[str, FloatArray], best: int) -> str:
     """Say which epoch should have been recorded as the best, if another one; empty if not.
 
     Earlier versions recorded no costs: ties cannot be decided then, nor anything at all if classes have weights.
     """
-    accuracies = next((curves[name] for name in ("val_accuracy", "test_accuracy") if name in curves), None)
-    if accuracies is None:
+    select = run.record.settings.get("trainer.select")
+    selection = Selection.of_record(str(select) if select else None, curves)
+    values = selection.find_values(curves)
+    if values is None:
         return ""
-    chosen = select_epoch(curves)
+    chosen = select_epoch(curves, selection)
     if not any(name in curves for name in COSTS) and (
-        run.record.settings.get("trainer.class_weight") is not None or accuracies[chosen] == accuracies[best]
+        run.record.settings.get("trainer.class_weight") is not None or values[chosen] == values[best]
     ):
         return ""
     return "" if chosen == best else f"best_epoch is {best} in its metrics, {chosen} by its history"

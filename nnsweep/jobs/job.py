@@ -21,6 +21,7 @@ from nnsweep.mlp.choices import Range
 from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.losses import DEFAULT_LOSSES, LOSSES
+from nnsweep.mlp.measures import MEASURES, SELECTABLE, SELECTED, MeasureNames, SelectName
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
@@ -42,7 +43,17 @@ def _check_class_weight(value: Any) -> Any:
     return tuple(map(float, value)) if isinstance(value, list) else value
 
 
-_CLASS_WEIGHT = {ClassWeight: Annotated[ClassWeight, BeforeValidator(_check_class_weight)]}
+def _order_measures(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Name each measure once, in the order that all are known in: a list in another order asks for the same."""
+    return tuple(name for name in MEASURES if name in names)
+
+
+_MEASURES = tuple[Annotated[str, one_of(MEASURES)], ...]
+_TRAINER: dict[Any, Any] = {
+    ClassWeight: Annotated[ClassWeight, BeforeValidator(_check_class_weight)],
+    MeasureNames: Annotated[_MEASURES, _LIST, AfterValidator(_order_measures)],
+    SelectName: Annotated[str, one_of(SELECTABLE)],
+}
 _DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
 
 
@@ -83,7 +94,7 @@ class Recipe(Settings):
         default_factory=lambda: cast(Part, {"name": "auto"}), validate_default=True
     )
     trainer: Annotated[
-        Settings, one_group("trainer", Training, without={"optimizer", "loss"}, more=_DROPOUT, replace=_CLASS_WEIGHT)
+        Settings, one_group("trainer", Training, without={"optimizer", "loss"}, more=_DROPOUT, replace=_TRAINER)
     ]
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
 
@@ -176,7 +187,7 @@ _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "
 _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
 _LATER: dict[str, tuple[str, ...]] = {
     "activation": ("layers",),
-    "trainer": ("class_weight", "ema"),
+    "trainer": ("class_weight", "ema", "measures", "select"),
     "data": ("ignore", "rare", "split_by", "task", "weight", *_LAYOUT, *_CELLS),
 }
 """Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""
@@ -185,6 +196,8 @@ _USUAL_LOSSES = tuple(
     for name in ("auto", *DEFAULT_LOSSES.values())
 )
 """Losses that need no place in a key."""
+
+_USUAL_SELECTIONS = {f"val_{name}" for name in SELECTED.values()}
 
 Models: TypeAlias = Literal["best", "all", "none"]
 """Which runs of a sweep get a model that MLflow can load and serve."""
@@ -331,6 +344,8 @@ class Job(Recipe):
             for name in names:
                 if identity[group].get(name) is None:
                     identity[group].pop(name, None)
+        if identity["trainer"].get("select") in _USUAL_SELECTIONS:  # so do they here
+            del identity["trainer"]["select"]
         if identity["loss"] in _USUAL_LOSSES:  # the data say which of them it is
             del identity["loss"]
         if not identity["trainer"]["sealed_test"]:  # it is younger, too

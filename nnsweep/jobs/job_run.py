@@ -37,7 +37,9 @@ from nnsweep.jobs.result import (
     explain_job_failure,
 )
 from nnsweep.jobs.task import Place
+from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.batches import LARGE_SCALE
+from nnsweep.mlp.curves import choose_stored
 from nnsweep.mlp.evaluation import evaluate
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
@@ -95,7 +97,7 @@ class MetricStream:
     def rest(self, network: Trained) -> list[Point]:
         """Give the points that a network's curves still lack at its end: always the first, the last and the best."""
         if not self.reported:
-            return runs.thin_curves(network.history(), keep=[network.best_epoch], points=self._points - 1)
+            return runs.thin_curves(_take_stored(network), keep=[network.best_epoch], points=self._points - 1)
         epochs = {*range(0, len(network.rows), self._stride), network.best_epoch}
         return _make_points(network, epochs, but=self.reported, last=True)
 
@@ -118,7 +120,7 @@ def _make_points(
     network: Trained, epochs: Iterable[int], *, but: Set[int] = frozenset(), last: bool = False
 ) -> list[Point]:
     """Give the points of some epochs and, with `last`, each curve's last one."""
-    history = network.history()
+    history = _take_stored(network)
     del history["epoch"]
     return [
         Point(name, float(curve[epoch]), epoch)
@@ -126,6 +128,13 @@ def _make_points(
         for measured in [np.flatnonzero(np.isfinite(curve)).tolist()]
         for epoch in sorted({*epochs, *(measured[-1:] if last else [])}.intersection(measured) - but)
     ]
+
+
+def _take_stored(network: Trained) -> dict[str, FloatArray]:
+    """Take the curves that go to a store, with ``epoch``."""
+    history = network.history()
+    stored = choose_stored(history, f"val_{network.selection.measure}")
+    return {name: history[name] for name in ("epoch", *stored)}
 
 
 class JobRun:
@@ -325,26 +334,24 @@ def final_metrics(trained: Trained) -> dict[str, float]:
     Returns
     -------
     dict
-        ``test_accuracy`` at the best epoch, ``final_test_accuracy`` and ``max_test_accuracy`` (over all epochs, an
-        optimistic number), unless the test is sealed; ``best_epoch``, ``best_val_accuracy`` (where there is a
-        validation part), ``final_train_cost`` and ``epochs_trained``.
+        ``best_epoch``; at it, each measure and the cost of the test part, as ``test_accuracy``, and of the validation
+        part, as ``best_val_accuracy``; ``final_test_`` and ``max_test_`` (over all epochs, an optimistic number;
+        ``min_test_`` where lower is better) of the measure that the best epoch is chosen by; ``final_train_cost`` and
+        ``epochs_trained``. What is not finite is left out.
     """
-    history, best = trained.history(), trained.best_epoch
-    metrics = {
-        "best_epoch": float(best),
-        "final_train_cost": float(history["train_cost"][-1]),
-        "epochs_trained": float(len(trained.rows) - 1),
-    }
-    if "test_accuracy" in history:
-        test = history["test_accuracy"]
-        metrics |= {
-            "test_accuracy": float(test[best]),
-            "final_test_accuracy": float(test[-1]),
-            "max_test_accuracy": float(np.nanmax(test)),
-        }
-    if "val_accuracy" in history:
-        metrics["best_val_accuracy"] = float(history["val_accuracy"][best])
-    return metrics
+    history, best, selection = trained.history(), trained.best_epoch, trained.selection
+    metrics = {"best_epoch": float(best)}
+    for name in trained.curves:
+        part, _, measure = name.partition("_")
+        if name in history and not measure.startswith("weighted_"):
+            metrics[f"best_{name}" if part == "val" else name] = float(history[name][best])
+    if (curve := history.get(f"test_{selection.measure}")) is not None:
+        metrics[f"final_test_{selection.measure}"] = float(curve[-1])
+        extreme = np.nanmax(curve) if selection.greater_is_better else np.nanmin(curve)
+        metrics[f"{'max' if selection.greater_is_better else 'min'}_test_{selection.measure}"] = float(extreme)
+    metrics["final_train_cost"] = float(history["train_cost"][-1])
+    metrics["epochs_trained"] = float(len(trained.rows) - 1)
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
 def _explain_ending(trained: Trained, scale: float) -> tuple[str, str]:

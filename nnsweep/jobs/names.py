@@ -4,7 +4,6 @@ A run's name tells a person which job it is; the same job always has the same na
 a flat mapping, the sizes of its network and data as metrics, and a sentence each on the job and on its outcome.
 """
 
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
@@ -22,6 +21,7 @@ from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
+from nnsweep.results.wording import metric_text
 from nnsweep.tracking.record import Setting
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data")
@@ -173,7 +173,8 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     """Flatten a job's settings to scalars by dotted name, with the names of the choices first.
 
     Lists become text, and layer sizes one word. The name that a choice's file sets is included where it differs from
-    the choice's own, and that the test is sealed only where it is.
+    the choice's own. That the test is sealed and what is measured are included only where it was said, so that runs of
+    earlier versions, which do not have these settings, do not differ.
     """
     flat: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
     for name in type(job).model_fields:
@@ -186,8 +187,9 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
         for key, inner in value.model_dump(mode="json").items():
             flat[f"{name}.{key}"] = inner if isinstance(inner, bool | int | float | str | None) else str(inner)
     flat.pop("data.home", None)  # a folder of this machine, which says nothing about the job
-    if not flat["trainer.sealed_test"]:  # so that earlier versions' runs, which do not have it, do not differ
-        del flat["trainer.sealed_test"]
+    for name in ("trainer.sealed_test", "trainer.measures", "trainer.select"):
+        if not flat[name]:
+            del flat[name]
     repeated = [f"{group}.name" for group, name in chosen.items() if flat.get(f"{group}.name") == name]
     return {name: value for name, value in flat.items() if name not in repeated}
 
@@ -209,8 +211,10 @@ def describe_outcome(trained: Trained, validated: bool) -> str:
     best = trained.best_epoch
     if trained.ending == "diverged":
         return f"It diverged at epoch {len(trained.rows) - 1}."
-    if math.isnan(trained.rows[best].test_accuracy):
-        accuracy = f"Validation accuracy {trained.rows[best].val_accuracy:.4f} at epoch {best}, the best one"
-        return f"{accuracy}; the test part is sealed."
+    measure = trained.selection.measure
+    name = metric_text(measure)
+    if f"test_{measure}" not in trained.curves:
+        value = trained.value(f"val_{measure}", best)
+        return f"Validation {name} {value:.4f} at epoch {best}, the best one; the test part is sealed."
     chosen = "the best validation epoch" if validated else "the best epoch, selected on the test set itself"
-    return f"Test accuracy {trained.rows[best].test_accuracy:.4f} at epoch {best}, {chosen}."
+    return f"Test {name} {trained.value(f'test_{measure}', best):.4f} at epoch {best}, {chosen}."

@@ -17,7 +17,7 @@ from nnsweep.jobs.consistency import make_recorded_job
 from nnsweep.jobs.environment import compare_environments, describe_environment
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import final_metrics
-from nnsweep.mlp.curves import Row
+from nnsweep.mlp.curves import Row, is_curve
 from nnsweep.mlp.history import Trained, add
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.tracking.recorded_run import RecordedRun
@@ -79,24 +79,27 @@ def reproduce_run(run: RecordedRun) -> Reproduction:
 def _train_until_difference(job: Job, examples: Dataset, run: RecordedRun) -> tuple[Trained, list[Change]]:
     """Train until something differs, or the recorded history ends."""
     trained: dict[int, Trained] = {}
-    history, unknown = run.history, [math.nan] * len(run.history)
-    columns = {name: history[name].tolist() if name in history else unknown for name in Row._fields}
-    # a run of other numerics may lack some of the columns
-    compared = {name for name in Row._fields if name in history or run.numerics == str(NUMERICS_VERSION)}
-    recorded = [Row(*values) for values in zip(*columns.values(), strict=True)]
+    history = run.history
+    recorded = {name: history[name].tolist() for name in map(str, history) if name == "epoch" or is_curve(name)}
+    # a run of other numerics may lack some of the curves, and one of an earlier version has no test cost
+    is_whole = run.numerics == str(NUMERICS_VERSION)
     with threadpool_limits(1):  # as in the recorded training
         for epoch in train(examples, job.network(), [job.member()], job.training()):
             add(trained, epoch)
             place = len(trained[0].rows) - 1
             row = trained[0].rows[place]
-            for name, one, other in zip(Row._fields, recorded[place], row, strict=True):
-                if name in compared and not _are_same_bits(float(one), float(other)):
-                    change = Change(f"epoch {row.epoch}, {name}", repr(float(one)), repr(float(other)))
-                    return trained[0], [change]
-            if place == len(recorded) - 1:
+            values = dict(zip((*Row._fields[:3], *trained[0].curves), (*row[:3], *row.measured), strict=True))
+            for name in dict.fromkeys([*values, *recorded]):
+                if name not in recorded and (not is_whole or name == "test_cost"):
+                    continue
+                here = float(recorded[name][place]) if name in recorded else math.nan
+                now = float(values.get(name, math.nan))
+                if not _are_same_bits(here, now):
+                    return trained[0], [Change(f"epoch {row.epoch}, {name}", repr(here), repr(now))]
+            if place == len(history) - 1:
                 return trained[0], []
     last = len(trained[0].rows) - 1
-    change = Change("the end of training", f"epoch {len(recorded) - 1}", f"epoch {last}, {trained[0].ending}")
+    change = Change("the end of training", f"epoch {len(history) - 1}", f"epoch {last}, {trained[0].ending}")
     return trained[0], [change]
 
 

@@ -18,7 +18,7 @@ from nnsweep.jobs import job_folder
 from nnsweep.jobs.journal import JOURNAL, Journal, read_journal, take_over_journal
 from nnsweep.jobs.result import JobResult, Kept, make_hash
 from nnsweep.jobs.sweep_folder import OUTBOX, read_results, remove_outbox
-from nnsweep.mlp.curves import CURVES
+from nnsweep.mlp.curves import choose_stored
 from nnsweep.tracking import runs, sqlite
 from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.artifacts import TAG, make_seal
@@ -154,7 +154,9 @@ def find_lacking_points(folder: Path, kept: Kept, present: Present | None = None
     if not kept.n_epochs:
         return []
     history = job_folder.read_history_file(folder)
-    if not present or not any(present.get(name) for name in CURVES):
+    select = kept.record.settings.get("trainer.select")
+    history = {name: history[name] for name in ("epoch", *choose_stored(history, str(select) if select else None))}
+    if not present or not any(present.values()):
         return runs.thin_curves(history, keep=[kept.best_epoch], points=kept.max_points - 1)
     epochs = history.pop("epoch").astype(int)
     return [

@@ -6,20 +6,22 @@ Whether higher values of it are better is known from its measure.
 
 import math
 import re
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
-from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.arrays import FloatArray, Task
 from nnsweep.mlp.classification_measures import CLASSIFICATION_MEASURES
 from nnsweep.mlp.predictions import Measure, Measures, Predictions
 from nnsweep.mlp.regression_measures import REGRESSION_MEASURES
 
 MEASURES = Measures(CLASSIFICATION_MEASURES | REGRESSION_MEASURES)
-DEFAULT_MEASURES = {
+DEFAULT_MEASURES: dict[Task, tuple[str, ...]] = {
     "classification": ("accuracy",),
     "multilabel": ("accuracy", "f1_macro"),
     "regression": ("rmse", "mae", "r2"),
 }
 """What is measured if nothing is said."""
-SELECTED = {"classification": "accuracy", "multilabel": "accuracy", "regression": "rmse"}
+SELECTED: dict[Task, str] = {"classification": "accuracy", "multilabel": "accuracy", "regression": "rmse"}
 """What the best epoch is chosen by if nothing is said."""
 
 _METRIC = re.compile(r"(?:(?:best|final|max|min)_)?(?:train|val|test)_(?:weighted_)?(\w+)")
@@ -39,6 +41,49 @@ COST = Measure(
     evaluate=_mean_cost,
 )
 """What the training minimises, as a measure; it is measured of every part, so nobody needs to ask for it."""
+
+MeasureNames: TypeAlias = Annotated[tuple[str, ...], "of MEASURES"]
+SelectName: TypeAlias = Annotated[str, "one of SELECTABLE"]
+SELECTABLE = tuple(f"val_{name}" for name in (*MEASURES, COST.name))
+"""What the best epoch can be chosen by: any measure, or the cost."""
+
+
+def choose_measures(task: Task, measures: Sequence[str] | None, selected: str) -> tuple[str, ...]:
+    """Choose what a training measures besides its costs.
+
+    Parameters
+    ----------
+    task : {"classification", "multilabel", "regression"}
+        What is learned.
+    measures : sequence of str or None
+        What is asked for; None for what is usual.
+    selected : str
+        The measure that the best epoch is chosen by; it comes along.
+
+    Returns
+    -------
+    tuple of str
+        Their names, each once.
+
+    Raises
+    ------
+    ValueError
+        If one is no measure of this task.
+
+    Examples
+    --------
+    >>> choose_measures("classification", ["log_loss"], "accuracy")
+    ('log_loss', 'accuracy')
+    """
+    chosen = dict.fromkeys((*(DEFAULT_MEASURES[task] if measures is None else measures), selected))
+    chosen.pop(COST.name, None)
+    for name in chosen:
+        if name not in MEASURES:
+            raise ValueError(f"{name!r} is no measure; choose from {', '.join(MEASURES)}")
+        if task not in MEASURES[name].tasks:
+            own = ", ".join(one.name for one in MEASURES.values() if task in one.tasks)
+            raise ValueError(f"{name} is no measure of {task}; choose from {own}")
+    return tuple(chosen)
 
 
 def find_measure(metric: str) -> Measure | None:

@@ -7,12 +7,11 @@ that they count in no measure, not even as a class that occurs.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nnsweep.mlp.arrays import BoolArray, FloatArray, IntArray
+from nnsweep.mlp.arrays import BoolArray, FloatArray, IntArray, Targets, Task
 from nnsweep.mlp.losses import softmax
 
 Evaluate: TypeAlias = "Callable[[Predictions], FloatArray]"
@@ -73,9 +72,9 @@ class Predictions:
         Which quantiles of each target the outputs are, target by target; empty if they are the targets themselves.
     """
 
-    task: str
+    task: Task
     outputs: FloatArray
-    y: NDArray[Any]
+    y: Targets
     weight: FloatArray | None = None
     costs: FloatArray | None = None
     quantiles: tuple[float, ...] = ()
@@ -199,7 +198,7 @@ class Measure:
     """
 
     name: str
-    tasks: tuple[str, ...]
+    tasks: tuple[Task, ...]
     greater_is_better: bool
     bounds: tuple[float, float]
     evaluate: Evaluate
@@ -209,7 +208,7 @@ class Measures(dict[str, Measure]):
     """Measures by name, each registered where it is written."""
 
     def register(
-        self, *tasks: str, greater_is_better: bool = True, bounds: tuple[float, float] = (0.0, 1.0)
+        self, *tasks: Task, greater_is_better: bool = True, bounds: tuple[float, float] = (0.0, 1.0)
     ) -> Callable[[Evaluate], Evaluate]:
         """Take a function in as the measure of its name; NumPy says nothing of what is not a number in it."""
 

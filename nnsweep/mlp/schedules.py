@@ -23,7 +23,7 @@ class Plateau(NamedTuple):
     learning_rate : float
         The rate of the next descent.
     best : float
-        The lowest cost that counted as an improvement.
+        The lowest value that counted as an improvement.
     stale : int
         Epochs since then, or since the last reduction.
     """
@@ -35,7 +35,7 @@ class Plateau(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ReduceOnPlateau:
-    """A rate that falls when the training cost no longer does; see `reduce_on_plateau`."""
+    """A rate that falls when what it observes no longer does; see `reduce_on_plateau`."""
 
     learning_rate: float
     factor: float
@@ -47,10 +47,11 @@ class ReduceOnPlateau:
         """Return what is known before the first epoch."""
         return Plateau(self.learning_rate)
 
-    def observe(self, plateau: Plateau, train_cost: float) -> Plateau:
-        """Return what is known after one more cost."""
-        if train_cost < plateau.best * (1 - self.threshold):
-            return Plateau(plateau.learning_rate, train_cost)
+    def observe(self, plateau: Plateau, value: float) -> Plateau:
+        """Return what is known after one more value, the lower the better."""
+        # a measure whose higher values are better comes with its sign turned: below 0, better is further away from 0
+        if value < plateau.best * (1 - math.copysign(self.threshold, plateau.best)):
+            return Plateau(plateau.learning_rate, value)
         if plateau.stale < self.patience:
             return plateau._replace(stale=plateau.stale + 1)
         reduced = max(self.min_rate, plateau.learning_rate * self.factor)
@@ -68,7 +69,9 @@ def reduce_on_plateau(
 ) -> ReduceOnPlateau:
     """Multiply the rate by `factor` when the training cost has not improved for more than `patience` epochs.
 
-    An improvement is a cost below ``(1 - threshold)`` times the best; the rate never falls below `min_rate`.
+    An improvement is a cost below ``(1 - threshold)`` times the best; the rate never falls below `min_rate`. Where
+    epochs are chosen by another measure than usual, that one takes the cost's place whenever it is measured; if higher
+    values of it are better, an improvement is one above ``(1 + threshold)`` times the best.
 
     Examples
     --------

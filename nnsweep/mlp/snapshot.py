@@ -41,10 +41,9 @@ class Snapshot:
         What `ReduceOnPlateau` knows, this epoch's cost included; None with any other schedule.
     order, dropout : dict
         States of the bit generators that shuffle the samples and leave out units.
-    best_accuracy : float
-        The validation accuracy that counted last as a rise; ``-inf`` where nobody waits for one.
-    best_cost : float
-        The validation cost beside it; ``inf`` where nobody waits.
+    best_value, best_cost : float
+        The `nnsweep.mlp.early_stopping.Score` that counted last as a rise; ``-inf`` and ``inf`` where nobody waits for
+        one.
     best_epoch : int
         When that was.
     """
@@ -58,7 +57,7 @@ class Snapshot:
     plateau: Plateau | None
     order: dict[str, Any]
     dropout: dict[str, Any]
-    best_accuracy: float = -math.inf
+    best_value: float = -math.inf
     best_cost: float = math.inf
     best_epoch: int = 0
 
@@ -86,7 +85,7 @@ class Snapshot:
             "plateau": self.plateau and [to_json(number) for number in self.plateau],
             "order": self.order,
             "dropout": self.dropout,
-            "best_accuracy": to_json(self.best_accuracy),
+            "best_value": to_json(self.best_value),
             "best_cost": to_json(self.best_cost),
             "best_epoch": self.best_epoch,
         }
@@ -113,7 +112,7 @@ class Snapshot:
             plateau=Plateau(float(plateau[0]), float(plateau[1]), plateau[2]) if plateau else None,
             order=values["order"],
             dropout=values["dropout"],
-            best_accuracy=float(values["best_accuracy"]),
+            best_value=float(values["best_value"]),
             best_cost=float(values["best_cost"]),
             best_epoch=values["best_epoch"],
         )

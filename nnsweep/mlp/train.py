@@ -14,9 +14,10 @@ import numpy as np
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray, Task
 from nnsweep.mlp.choices import Count, Fraction, Positive, ShrinkFactor, require
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
-from nnsweep.mlp.early_stopping import Patience
+from nnsweep.mlp.early_stopping import Patience, Selection
 from nnsweep.mlp.losses import Loss, make_loss
-from nnsweep.mlp.measurements import NOT_MEASURED, Accuracy, Measurement
+from nnsweep.mlp.measurements import NOT_MEASURED, Measurement, Measurements
+from nnsweep.mlp.measures import MEASURES, SELECTABLE, SELECTED, MeasureNames, SelectName, choose_measures
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.snapshot import Snapshot
@@ -72,12 +73,13 @@ class Training:
     dtype : {"float64", "float32"}
         Precision of the parameters.
     evaluate_every : int
-        Epochs between two measurements of accuracy; the first and the last epoch are always measured.
+        Epochs between two measurements of the validation and the test part; the first and the last epoch are always
+        measured.
     patience : int or None
-        End a network when its validation accuracy, weighted as the classes are, has not risen for that many epochs;
-        None for never. A validation cost that falls at equal accuracy counts as a rise.
+        End a network when the measure that epochs are chosen by, weighted as the classes are, has not become better for
+        that many epochs; None for never. A validation cost that falls at an equal value counts as well.
     min_delta : float
-        By how much the accuracy must rise to count.
+        By how much the measure must become better to count.
     clip_norm : float or None
         The longest gradient that a step may follow; None for any.
     class_weight : "balanced", tuple of float, or None
@@ -91,6 +93,12 @@ class Training:
     ema : float or None
         Measure and keep a running average of the parameters, of which each step leaves this share; see
         `Stack.measured_layers`. None for the parameters themselves.
+    measures : tuple of str or None
+        What is measured of the validation and the test part, of `nnsweep.mlp.measures.MEASURES`; None for what is usual
+        for the task.
+    select : str or None
+        The measure that the best epoch is chosen by, as in ``val_log_loss``; None for the usual one of the task. If
+        another one is chosen, `ReduceOnPlateau` follows it in place of the training cost.
 
     Raises
     ------
@@ -110,9 +118,14 @@ class Training:
     loss: Loss | None = None
     sealed_test: bool = False
     ema: ShrinkFactor | None = None
+    measures: MeasureNames | None = None
+    select: SelectName | None = None
 
     def __post_init__(self) -> None:
         require(Training, vars(self))
+        for name, values, known in (("measures", self.measures, MEASURES), ("select", (self.select,), SELECTABLE)):
+            if unknown := [value for value in values or () if value is not None and value not in known]:
+                raise ValueError(f"`{name}` must be of {', '.join(known)}; got {unknown[0]!r}")
         if not is_class_weight(self.class_weight):
             raise ValueError(f"`class_weight` {RULE}, got {self.class_weight!r}")
 
@@ -133,6 +146,10 @@ class Epoch(Measurement):
         See `Stack.train_costs`.
     layers : list of Layer
         The parameters, or their running average. They go on changing: copy what must stay.
+    curves : tuple of str
+        The names of all values that are measured in this training.
+    selection : Selection
+        What the best epoch is chosen by.
     endings : dict
         How the networks that leave at this epoch ended, by number: ``finished``, ``stopped`` (early) or
         ``diverged`` (cost or parameters not finite).
@@ -146,6 +163,8 @@ class Epoch(Measurement):
     learning_rate: FloatArray
     train_cost: FloatArray
     layers: Layers
+    curves: tuple[str, ...]
+    selection: Selection
     endings: dict[int, Ending]
     snapshot: Callable[[int], Snapshot]
 
@@ -202,21 +221,34 @@ def train(
             raise ValueError(f"`{name}` needs a validation part, got none")
     if resumed is not None:
         _require_one_epoch(resumed, len(members), training.epochs)
+    if splits.task == "regression" and scaling is None:
+        scaling = fit_target_scaling(leave_out_weightless(splits.train))
     learned, val, test = _prepare(splits, np.dtype(training.dtype), scaling)
     stack = _stack(splits, network, members, training, learned=learned)
-    patience = Patience(len(members), training.patience, training.min_delta)
+    selection = Selection.of(training.select, splits.task)
+    patience = Patience(len(members), training.patience, training.min_delta, selection)
     for number, one in enumerate(resumed or ()):
-        patience.resume(number, one.best_accuracy, one.best_cost, one.best_epoch)
+        patience.resume(number, one.best_value, one.best_cost, one.best_epoch)
     with Threads(n_threads if training.batch_size is None else min(n_threads, 1)) as threads:
-        accuracy = Accuracy(val, None if training.sealed_test else test, threads)
+        measure = Measurements(
+            val,
+            None if training.sealed_test else test,
+            loss=stack.loss,
+            measures=choose_measures(splits.task, training.measures, selection.measure),
+            selection=selection,
+            class_weights=stack.class_weights,
+            scaling=scaling,
+            targets={name: part.y for name, part in (("val", splits.val), ("test", splits.test)) if part is not None},
+            threads=threads,
+        )
         for train_cost in stack.train_costs(learned, training.batch_size, resumed or (), threads):
             last = stack.epoch == training.epochs
-            measured = last or stack.epoch % training.evaluate_every == 0
-            measurement = accuracy(stack) if measured else NOT_MEASURED
+            is_due = last or stack.epoch % training.evaluate_every == 0
+            measurement = measure(stack) if is_due else NOT_MEASURED
             diverged = ~(np.isfinite(train_cost) & stack.finite())
-            stopped = patience.is_exhausted(stack.numbers, stack.epoch, vars(measurement))
+            stopped = patience.is_exhausted(stack.numbers, stack.epoch, measurement.values)
             endings = _endings(stack.numbers, last=last, diverged=diverged, stopped=stopped)
-            stack.observe(train_cost)
+            _observe(stack, train_cost, measurement, selection, splits.task)
             yield Epoch(
                 epoch=stack.epoch,
                 members=stack.numbers,
@@ -224,6 +256,8 @@ def train(
                 train_cost=train_cost,
                 **vars(measurement),
                 layers=stack.measured_layers,
+                curves=measure.curves,
+                selection=selection,
                 endings=endings,
                 snapshot=_snapshots(stack, patience, endings),
             )
@@ -231,6 +265,14 @@ def train(
                 return
             if endings:
                 stack.keep(~(diverged | stopped))
+
+
+def _observe(stack: Stack, train_cost: FloatArray, measurement: Measurement, selection: Selection, task: Task) -> None:
+    """Tell schedules that wait for a plateau the training cost, or the measure if another than usual was chosen."""
+    if selection.measure == SELECTED[task]:
+        stack.observe(train_cost)
+    elif (values := selection.find_values(measurement.values)) is not None:
+        stack.observe(-selection.orient(values))
 
 
 def _require_one_epoch(resumed: Sequence[Snapshot], n_members: int, n_epochs: int) -> None:
@@ -289,8 +331,8 @@ def _snapshots(stack: Stack, patience: Patience, endings: dict[int, Ending]) -> 
         number = int(stack.numbers[index])
         if number in endings:
             raise ValueError(f"network {number} has {endings[number]}: it does not go on")
-        accuracy, cost, best_epoch = patience.best(number)
-        return replace(stack.snapshot(index), best_accuracy=accuracy, best_cost=cost, best_epoch=best_epoch)
+        value, cost, best_epoch = patience.best(number)
+        return replace(stack.snapshot(index), best_value=value, best_cost=cost, best_epoch=best_epoch)
 
     return snapshot
 
@@ -301,8 +343,6 @@ def _prepare(
     """Return the three parts in the precision of the training, made dense where that is quicker."""
     train = leave_out_weightless(splits.train)
     is_full = not isinstance(train.X, np.ndarray) and train.X.nnz > DENSEST * np.prod(train.X.shape)
-    if splits.task == "regression" and scaling is None:
-        scaling = fit_target_scaling(train)
 
     def convert(part: Examples) -> Examples:
         X = part.X.toarray() if is_full and not isinstance(part.X, np.ndarray) else part.X

@@ -1,22 +1,21 @@
-"""The view of a sweep in MLflow's UI: its accuracies first, its curves, and all that is measured besides folded away.
+"""The view of a sweep in MLflow's UI: its results first, its curves, and all that is measured besides folded away.
 
 MLflow's own page draws every metric as bars, in the order of the alphabet. What is laid out here is the state that
 MLflow keeps of a page, as plain values; `nnsweep.tracking.ui` writes it into a store. Tried with MLflow 3.17.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from nnsweep.mlp.measures import SELECTED, find_measure, is_greater_better
 from nnsweep.results.factors import KINDS, distinct_settings, drop_constant, is_number
 from nnsweep.results.frame import frame, list_settings, plain
-from nnsweep.tracking.record import CURVES, RunRecord
+from nnsweep.tracking.record import RunRecord
 
-ACCURACIES = ("best_val_accuracy", "test_accuracy")
-DRAWN = ("train_cost", "val_accuracy", "test_accuracy", "learning_rate")
-"""The curves that are not folded away."""
 FOLDED = "Everything else"
 MOST_AXES = 8
 MOST_DRAWN = 10
@@ -52,28 +51,51 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
     """
     runs = drop_constant(frame(records))
     names = distinct_settings(runs)
-    accuracies = [name for name in ACCURACIES if any(name in record.metrics for record in records)]
+    measure = _find_measure(records)
+    own = [name for name in _name_results(measure) if any(name in record.metrics for record in records)]
     columns = [f"params.`{name}`" for name in names]
-    columns += [f"metrics.`{name}`" for name in (*accuracies, "n_parameters")]
-    is_sealed = accuracies == ["best_val_accuracy"]  # then there are no curves of the test part to draw
-    curves = [name for name in CURVES if not (is_sealed and name.startswith("test_"))]
+    columns += [f"metrics.`{name}`" for name in (*own, "n_parameters")]
+    is_sealed = own == [f"best_val_{measure}"]  # then there are no curves of the test part to draw
+    drawn, folded = (
+        [name for name in curves if not (is_sealed and name.startswith("test_"))] for curves in _name_curves(measure)
+    )
     sections = {
-        "Answer": [*map(_draw_bars, accuracies), *_draw_parallel(records, names, accuracies)],
-        "Curves": [_draw_lines(name, records) for name in DRAWN if name in curves],
+        "Answer": [*map(_draw_bars, own), *_draw_parallel(records, names, own)],
+        "Curves": [_draw_lines(name, records) for name in drawn],
         FOLDED: [
-            *(_draw_lines(name, records) for name in curves if name not in DRAWN),
-            *map(_draw_bars, _list_others(records, runs)),
+            *(_draw_lines(name, records) for name in folded),
+            *map(_draw_bars, _list_others(records, runs, measure)),
         ],
     }
     return {
         "searchFilter": search,
-        "orderByKey": f"metrics.`{next(iter(accuracies), 'test_accuracy')}`",
-        "orderByAsc": False,
+        "orderByKey": f"metrics.`{next(iter(own), f'test_{measure}')}`",
+        "orderByAsc": not is_greater_better(f"test_{measure}"),
         "selectedColumns": [*columns, "attributes.`Duration`"],
         "runsHiddenMode": "SHOW_ALL" if len(records) <= MOST_DRAWN else "FIRST_10_RUNS",
         **_AS_USUAL,
         **_place_charts(sections),
     }
+
+
+def _find_measure(records: Sequence[RunRecord]) -> str:
+    """Name the measure that the runs' best epochs were chosen by; where they differ, the one of the first run."""
+    for record in records:
+        if select := record.settings.get("trainer.select"):
+            return str(select).removeprefix("val_")
+    usual = (name for name in SELECTED.values() if any(f"test_{name}" in record.metrics for record in records))
+    return next(usual, "accuracy")
+
+
+def _name_results(measure: str) -> tuple[str, str]:
+    return f"best_val_{measure}", f"test_{measure}"
+
+
+def _name_curves(measure: str) -> tuple[list[str], list[str]]:
+    """Name the curves that are shown, and those that are folded away."""
+    shown = ["train_cost", f"val_{measure}", f"test_{measure}", "learning_rate"]
+    others = ("val_cost", "test_cost", f"val_weighted_{measure}", f"test_weighted_{measure}")
+    return shown, [name for name in others if name not in shown]
 
 
 def _place_charts(sections: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
@@ -101,28 +123,34 @@ def _draw_bars(name: str) -> dict[str, Any]:
 
 
 def _draw_lines(name: str, records: Iterable[RunRecord]) -> dict[str, Any]:
-    """Draw a curve: costs, which span decades, on a logarithmic scale, accuracies from below the worst run's to 1."""
-    more: dict[str, Any] = {"scaleType": "log" if name.endswith("_cost") else "linear", **_AS_MEASURED}
-    if name.endswith("_accuracy"):
-        ends = [record.metrics[own] for record in records for own in ACCURACIES if own in record.metrics]
-        lowest = min((end for end in ends if 0 <= end <= 1), default=0.0)
-        more["range"] = {"yMin": max(0, math.floor(10 * lowest) - 1) / 10, "yMax": 1.0}
+    """Draw a curve: what spans decades on a logarithmic scale, an accuracy from below the worst run's to 1."""
+    measure = find_measure(name)
+    low, high = measure.bounds if measure else (-math.inf, math.inf)
+    spans_decades = (low, high) == (0, math.inf)
+    more: dict[str, Any] = {"scaleType": "log" if spans_decades else "linear", **_AS_MEASURED}
+    if measure and not spans_decades:
+        own = _name_results(measure.name)
+        ends = [record.metrics[one] for record in records for one in own if one in record.metrics]
+        ends = [end for end in ends if low <= end <= high]
+        if measure.greater_is_better:
+            low = max(low, (math.floor(10 * min(ends, default=0.0)) - 1) / 10)
+        else:
+            high = min(high, (math.ceil(10 * max(ends, default=high)) + 1) / 10)
+        more["range"] = {"yMin": low, "yMax": high}
     return _make_chart("LINE", metricKey=name, selectedMetricKeys=[name], xAxisKey="step", **more)
 
 
-def _draw_parallel(
-    records: Sequence[RunRecord], names: Sequence[str], accuracies: Sequence[str]
-) -> list[dict[str, Any]]:
+def _draw_parallel(records: Sequence[RunRecord], names: Sequence[str], metrics: Sequence[str]) -> list[dict[str, Any]]:
     """Draw a line for each run over what varies; MLflow would leave out a run that has no value on some axis."""
     # in a frame a setting that a run lacks looks like one that is null, which MLflow keeps as the text None
     shared = [name for name in names if all(name in record.settings for record in records)]
     axes = [name for name in shared if name not in KINDS] or shared  # one of repeats would only tangle the lines
-    whole = {"selectedParams": axes[:MOST_AXES], "selectedMetrics": accuracies, "showAllRuns": True}
-    return [_make_chart("PARALLEL", **whole)] if axes and accuracies else []
+    whole = {"selectedParams": axes[:MOST_AXES], "selectedMetrics": metrics, "showAllRuns": True}
+    return [_make_chart("PARALLEL", **whole)] if axes and metrics else []
 
 
-def _list_others(records: Sequence[RunRecord], runs: pd.DataFrame) -> list[str]:
+def _list_others(records: Sequence[RunRecord], runs: pd.DataFrame, measure: str) -> list[str]:
     """Name every other metric: MLflow puts those that have no chart in any section before all sections."""
     measured = {name for record in records for name in record.metrics}
     numbers = {name for name in list_settings(runs) if any(map(is_number, plain(runs[name])))}  # they are metrics, too
-    return sorted((measured | numbers) - {*ACCURACIES, *CURVES})
+    return sorted((measured | numbers) - {*_name_results(measure), *itertools.chain(*_name_curves(measure))})

@@ -102,6 +102,11 @@ def describe_alterations(record: RunRecord) -> list[str]:
     return [f"{name} is {shorten(now)}, which is not what was recorded" for name, now in record.altered.items()]
 
 
+def list_sealed_metrics(run: Run) -> set[str]:
+    """Name the final metrics that were sealed when a run ended; none of a run that has no seal."""
+    return {*(_read_seal(run) or {}).get("metrics", {})}
+
+
 def list_sealed_files(run: Run) -> list[str]:
     """Name the artifacts of which a run has recorded digests."""
     return [*_read_file_digests(run)]

@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from random import Random
 
 from nnsweep.errors import ConfigError, StoreError
-from nnsweep.mlp.curves import CURVES
+from nnsweep.mlp.curves import is_curve
 from nnsweep.text import mask_secrets, printable, shorten, warn
 from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.artifacts import (
     find_alterations,
+    list_sealed_metrics,
     open_artifact,
 )
 from nnsweep.tracking.backend import Run, RunQuery, find_backend
@@ -145,8 +146,9 @@ def make_record(run: Run) -> RunRecord:
     texts = _read_names(tags.get(TEXTS, "[]"))
     settings = {name: text if name in texts else parse_setting(name, text) for name, text in params.items()}
     own = {name: value for name, value in settings.items() if is_setting(name)}
-    # a finished run's last `test_accuracy` is the one at its best epoch; other last values belong to curves
-    curves = set(CURVES) - ({"test_accuracy"} if state == "finished" else set())
+    # the last value of a finished run's `test_accuracy` is a result, the one at its best epoch; others belong to curves
+    finals = list_sealed_metrics(run) | ({"test_accuracy"} if state == "finished" else set())
+    curves = {name for name in run.data.metrics if is_curve(name)} - finals
     results = run.data.metrics.keys() - curves - own.keys()  # settings that vary are metrics too
     ours = ("nnsweep.", "mlflow.")
     added: dict[str, Setting] = {name: text for name, text in tags.items() if not name.startswith(ours)}

@@ -15,9 +15,8 @@ import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import BoolArray, pack_arrays
-from nnsweep.mlp.curves import CURVES as CURVES  # the results look no further than a record
 from nnsweep.mlp.evaluation import N_BINS
-from nnsweep.mlp.evaluation import Evaluation as Evaluation
+from nnsweep.mlp.evaluation import Evaluation as Evaluation  # the results look no further than a record
 
 CORRECT = "correct.npz"
 EVALUATION = "evaluation.npz"

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.mlp.arrays import FloatArray
-from nnsweep.mlp.curves import CURVES
+from nnsweep.mlp.curves import is_curve
 from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.backend import LONGEST_DIGEST, RunEntry, RunQuery, find_backend, make_artifact_uri
 from nnsweep.tracking.backend import LONGEST_TAG as LONGEST_TAG
@@ -219,7 +219,8 @@ def read_steps(store: Store, run_id: str) -> dict[str, set[int]]:
     """Give the steps that the store has of each curve of a run."""
     with explain_errors(store.uri):
         backend = find_backend(store.uri)
-        return {name: backend.metric_steps(run_id, name) for name in CURVES}
+        curves = [name for name in backend.get_run(run_id).data.metrics if is_curve(name)]
+        return {name: backend.metric_steps(run_id, name) for name in curves}
 
 
 def log_values(
@@ -306,7 +307,7 @@ def make_final_points(metrics: Mapping[str, float], *, after: int) -> list[Point
     Where a curve has the same name (``test_accuracy``), the value closes the curve one step after the last
     epoch, `after`: MLflow shows, sorts and filters by a metric's last value.
     """
-    return [Point(name, value, after if name in CURVES else 0) for name, value in metrics.items()]
+    return [Point(name, value, after if is_curve(name) else 0) for name, value in metrics.items()]
 
 
 def log_artifacts(store: Store, run_id: str, files: Iterable[Path]) -> None:

@@ -132,13 +132,13 @@ def test_a_description_is_a_sentence(job):
     ],
 )
 def test_an_outcome_is_a_sentence(ending, validated, said):
-    rows = [Row(0, 0.1, train_cost=2.0, test_accuracy=0.25), Row(1, 0.1, train_cost=1.0, test_accuracy=0.5)]
-    trained = Trained(rows=rows, ending=ending, best_epoch=1)
+    rows = [Row(0, 0.1, train_cost=2.0, measured=(0.25,)), Row(1, 0.1, train_cost=1.0, measured=(0.5,))]
+    trained = Trained(rows=rows, curves=("test_accuracy",), ending=ending, best_epoch=1)
     assert names.describe_outcome(trained, validated) == said
 
 
 def test_the_outcome_of_a_sealed_run_tells_nothing_of_the_test_part():
-    trained = Trained(rows=[Row(0, 0.1, train_cost=2.0, val_accuracy=0.25)], ending="finished")
+    trained = Trained(rows=[Row(0, 0.1, 2.0, (0.25,))], curves=("val_accuracy",), ending="finished")
     said = "Validation accuracy 0.2500 at epoch 0, the best one; the test part is sealed."
     assert names.describe_outcome(trained, validated=True) == said
 

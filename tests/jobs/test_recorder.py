@@ -212,14 +212,14 @@ def test_points_sent_at_any_time_are_few_and_sent_once(base, epochs, every, poin
     job = base.model_copy(update={"tracking": Tracking(max_points=points), "trainer": base.trainer.model_copy(
         update={"epochs": epochs, "evaluate_every": every})})  # fmt: skip
     kept: list[runs.Point] = []
-    stream, network = MetricStream(job), Trained()
+    stream, network = MetricStream(job), Trained(curves=CURVES[2:])
     last = min(ended, epochs)
     for epoch in range(last + 1):
         accuracy = epoch / 1000 if epoch % every == 0 or epoch == epochs else np.nan
-        network.rows.append(Row(epoch, **dict(zip(CURVES, (0.1, 1.0, accuracy, accuracy), strict=True))))
+        network.rows.append(Row(epoch, 0.1, 1.0, (accuracy, accuracy)))
         if epoch in looks:
             kept += stream.due(network)
-    measured = [row.epoch for row in network.rows if np.isfinite(row.val_accuracy)]
+    measured = [row.epoch for row in network.rows if np.isfinite(row.measured[0])]
     network.best_epoch = measured[best % len(measured)]
     kept += stream.rest(network)
     for name in CURVES:

@@ -67,7 +67,7 @@ def test_half_sent_run_is_completed_without_duplicate_points(points, after, done
         assert resent(store, folder) == record
     assert find_job_runs(store) == [record]
     curves = read_history(store, record.run_id).set_index("epoch")
-    assert {*curves} == {"learning_rate", "train_cost", "val_accuracy", "test_accuracy", "val_cost"}
+    assert {*curves} == {"learning_rate", "train_cost", "val_accuracy", "test_accuracy", "val_cost", "test_cost"}
     closing = []
     for name in curves:
         found = [(point.step, point.value) for point in open_client(store.uri).get_metric_history(record.run_id, name)]

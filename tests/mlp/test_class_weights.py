@@ -228,7 +228,7 @@ def test_best_epoch_is_chosen_by_accuracy_weighted_like_the_cost(weights, networ
     trained = run(data, net, [member(learning_rate=0.05)], epochs=30, batch_size=8, class_weight=weights)[0]
     of_class = class_weights(weights, data.train.y, 3)[data.val.y]
     right = forward(net, trained.best_layers, prepare_inputs(data.val.X)).a[-1][0].argmax(axis=1) == data.val.y
-    assert trained.best_accuracy == pytest.approx((right * of_class).sum() / of_class.sum(), rel=1e-12)
+    assert trained.best_value == pytest.approx((right * of_class).sum() / of_class.sum(), rel=1e-12)
     assert trained.history()["val_accuracy"][trained.best_epoch] == right.mean()
     if weights != "balanced":
         assert trained.history()["val_accuracy"].max() > right.mean()  # all samples alike, another epoch is best

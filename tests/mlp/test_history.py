@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nnsweep.mlp.batches import prepare_inputs
-from nnsweep.mlp.curves import MEASURED, Row
-from nnsweep.mlp.early_stopping import select_epoch
+from nnsweep.mlp.curves import Row
+from nnsweep.mlp.early_stopping import DEFAULT_SELECTION, select_epoch
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.train import Epoch
@@ -27,30 +27,33 @@ def test_kept_layers_have_the_largest_recorded_accuracy(val, evaluate_every, net
     for trained in run(data, net, members, epochs=20, batch_size=8, evaluate_every=evaluate_every).values():
         history = trained.history()
         curve = history["val_accuracy" if val else "test_accuracy"]
-        assert trained.best_accuracy == np.nanmax(curve) == curve[trained.best_epoch]
+        assert trained.best_value == np.nanmax(curve) == curve[trained.best_epoch]
         costs = history["val_cost" if val else "test_cost"]
-        assert trained.best_cost == costs[trained.best_epoch] == np.nanmin(costs[curve == trained.best_accuracy])
+        assert trained.best_cost == costs[trained.best_epoch] == np.nanmin(costs[curve == trained.best_value])
         assert trained.best_epoch == select_epoch(history)
-        assert share_right(net, trained.best_layers, data.val if val else data.test) == trained.best_accuracy
+        assert share_right(net, trained.best_layers, data.val if val else data.test) == trained.best_value
         assert trained.best_right.mean() == history["test_accuracy"][trained.best_epoch]
         assert trained.best_right.tolist() == which_right(net, trained.best_layers, data.test)
         assert share_right(net, trained.layers, data.test) == history["test_accuracy"][-1]
+
+
+CURVES = ("val_accuracy", "test_accuracy", "val_log_loss", "val_cost", "test_cost")
 
 
 @pytest.fixture
 def epoch():
     """The record of an epoch of one network whose only weight is the number of the epoch."""
 
-    def record(number, val=None, test=None, ending=None, **measured):
-        others = {name: np.array([measured[name]]) if name in measured else None for name in MEASURED[2:]}
+    def record(number, val=None, test=None, ending=None, selection=DEFAULT_SELECTION, **measured):
+        values = {"val_accuracy": val, "test_accuracy": test, **measured}
         return Epoch(
             epoch=number,
             members=np.array([7]),
             learning_rate=np.array([0.1]),
             train_cost=np.array([1.0 / (number + 1)]),
-            val_accuracy=None if val is None else np.array([val]),
-            test_accuracy=None if test is None else np.array([test]),
-            **others,
+            values={name: np.array([value]) for name, value in values.items() if value is not None},
+            curves=CURVES,
+            selection=selection,
             test_right=None if test is None else np.array([[number % 2 == 0, True]]),
             layers=[Layer(np.full((1, 1, 1), float(number)), np.zeros((1, 1, 1)))],
             endings={7: ending} if ending else {},
@@ -72,7 +75,7 @@ def test_of_equal_accuracies_the_lower_cost_is_the_best(part, costs, best, epoch
         epoch(number, **{part: accuracy, f"{part}_cost": cost}, ending=ending)
         for number, (accuracy, cost, ending) in enumerate(accuracies)
     )[7]
-    assert (trained.best_epoch, trained.best_accuracy, trained.ending) == (best, 0.5, "finished")
+    assert (trained.best_epoch, trained.best_value, trained.ending) == (best, 0.5, "finished")
     assert trained.best_epoch == select_epoch(trained.history())
     assert trained.best_layers[0].W.item() == best
     assert trained.layers[0].W.item() == 3
@@ -91,7 +94,7 @@ def test_test_accuracy_decides_only_without_a_validation_part(epoch):
 
 def test_a_diverged_epoch_is_never_the_best(epoch):
     trained = collect([epoch(0, 0.2, 0.2), epoch(1, 1.0, 1.0, "diverged")])[7]
-    assert (trained.best_epoch, trained.best_accuracy, trained.ending) == (0, 0.2, "diverged")
+    assert (trained.best_epoch, trained.best_value, trained.ending) == (0, 0.2, "diverged")
     assert trained.layers[0].W.item() == 1
 
 
@@ -116,7 +119,7 @@ def test_the_history_has_a_curve_for_all_that_was_measured(epoch):
 
 
 def test_a_cost_that_was_never_a_number_is_still_a_curve():
-    trained = Trained(rows=[Row(0, learning_rate=0.1, train_cost=math.nan, test_accuracy=0.5)])
+    trained = Trained(rows=[Row(0, 0.1, math.nan, (0.5,))], curves=("test_accuracy",))
     assert np.isnan(trained.history()["train_cost"]).all()
 
 

@@ -50,8 +50,8 @@ def resumed(data, net, members, training, stops):
 
 def bits(trained: Trained):
     parameters = [part for layer in (*trained.best_layers, *trained.layers) for part in layer]
-    rows = [tuple(map(float.hex, map(float, row))) for row in trained.rows]
-    best = (trained.best_epoch, trained.best_accuracy, trained.best_right.dtype, trained.best_right.tolist())
+    rows = [tuple(map(float.hex, map(float, (*row[:3], *row.measured)))) for row in trained.rows]
+    best = (trained.best_epoch, trained.best_value, trained.best_right.dtype, trained.best_right.tolist())
     return trained.ending, best, rows, [(part.dtype, part.shape, part.tobytes()) for part in parameters]
 
 
@@ -254,7 +254,7 @@ def test_arrays_are_named_by_meaning_and_have_no_network_axis(stop):
         f"{kind}_{part}": shape for kind in ("layer", "slot0", "gradient") for part, shape in shapes.items()
     }
     arrays, _ = stop.trained.plain()
-    assert {name: array.shape for name, array in arrays.items()} == {"rows": (3, 9), "best_right": (30,)} | {
+    assert {name: array.shape for name, array in arrays.items()} == {"rows": (3, 7), "best_right": (30,)} | {
         f"best_{part}": shape for part, shape in shapes.items()
     }
 
@@ -262,7 +262,7 @@ def test_arrays_are_named_by_meaning_and_have_no_network_axis(stop):
 @pytest.mark.parametrize("number", [-math.inf, math.inf, 0.1])
 def test_numbers_that_json_cannot_say_outlast_it(number, stop):
     known = stop.snapshot.plateau._replace(best=number)
-    numbers = {"best_accuracy": number, "best_cost": number, "learning_rate": number}
+    numbers = {"best_value": number, "best_cost": number, "learning_rate": number}
     snapshot = dataclasses.replace(stop.snapshot, plateau=known, **numbers)
     arrays, values = snapshot.plain()
     again = Snapshot.of_plain(arrays, json.loads(json.dumps(values, allow_nan=False)))

@@ -160,7 +160,7 @@ def test_fewer_threads_than_one_are_refused(batch_size, n_threads, parts, networ
 
 def bits(trained):
     parameters = [part for layer in (*trained.best_layers, *trained.layers) for part in layer]
-    rows = [tuple(map(float.hex, map(float, row))) for row in trained.rows]
+    rows = [tuple(map(float.hex, map(float, (*row[:3], *row.measured)))) for row in trained.rows]
     right = trained.best_right.tolist()
     return trained.ending, trained.best_epoch, right, rows, [(part.dtype, part.tobytes()) for part in parameters]
 

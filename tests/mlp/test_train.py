@@ -50,7 +50,7 @@ def test_epoch_0_is_the_untrained_network(network, parts, member, given):
     assert all((given == W).all() and (b == 0).all() for (W, b), given in zip(untrained.layers, weights, strict=True))
     # all classes have equal logits: the cost is ln K, and the first class is taken
     assert untrained.train_cost[0] == pytest.approx(math.log(3), rel=1e-15)
-    assert untrained.test_accuracy[0] == np.mean(data.test.y == 0)
+    assert untrained.values["test_accuracy"][0] == np.mean(data.test.y == 0)
 
 
 def test_a_known_training_comes_to_the_known_cost(network, member):
@@ -66,8 +66,7 @@ def test_a_known_training_comes_to_the_known_cost(network, member):
 def test_accuracy_is_measured_as_often_as_asked_and_at_both_ends(every, epochs_of):
     records = list(epochs_of(epochs=7, evaluate_every=every))
     due = [epoch % every == 0 or epoch == 7 for epoch in range(8)]
-    assert [record.val_accuracy is not None for record in records] == due
-    assert [record.test_accuracy is not None for record in records] == due
+    assert [tuple(record.values) for record in records] == [records[0].curves if is_due else () for is_due in due]
 
 
 def test_how_often_accuracy_is_measured_changes_no_training(network, parts, member, run):
@@ -78,7 +77,7 @@ def test_how_often_accuracy_is_measured_changes_no_training(network, parts, memb
 def test_accuracy_is_the_share_of_correct_largest_logits(epochs_of, parts, network):
     data = parts()
     for record in epochs_of(data, epochs=3):
-        for part, accuracy in ((data.val, record.val_accuracy), (data.test, record.test_accuracy)):
+        for part, accuracy in ((data.val, record.values["val_accuracy"]), (data.test, record.values["test_accuracy"])):
             logits = forward(network(), record.layers, prepare_inputs(part.X)).a[-1][0]
             assert accuracy.tolist() == [
                 np.mean([row.argmax() == label for row, label in zip(logits, part.y, strict=True)])
@@ -269,7 +268,7 @@ def test_twenty_random_points_are_learned_by_heart(activation, network, member, 
     data = SimpleNamespace(train=part, val=None, test=part, task="classification", n_outputs=3)
     one = member(learning_rate=0.01, hyperparameters=hyperparameters["adam"])
     trained = run(data, network((40, 40), activation), [one], optimizer="adam", epochs=1500, evaluate_every=50)[0]
-    assert trained.best_accuracy == 1
+    assert trained.best_value == 1
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
