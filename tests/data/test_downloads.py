@@ -294,6 +294,15 @@ def test_it_is_the_same_as_the_same_table_in_a_file(server, fetch, tmp_path):
     assert data.class_names == ("birman", "siamese")
 
 
+def test_several_targets_of_openml_are_learned_together(server, fetch, monkeypatch):
+    features = [feature(0, "age", "numeric", target=True), feature(1, "fur", "nominal")]
+    features += [feature(2, "weight", "numeric", target=True), feature(3, "breed", "nominal")]
+    monkeypatch.setitem(ANSWERS, "/api/v1/json/data/features/7", {"data_features": {"feature": features}})
+    data = fetch()
+    assert (data.task, data.target_names) == ("regression", ("age", "weight"))
+    assert [column.name for column in data.preparation.columns] == ["fur", "breed"]
+
+
 def test_another_label_may_be_chosen(server, fetch):
     assert fetch(target="fur").class_names == ("long", "short")
 

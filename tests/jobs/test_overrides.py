@@ -92,6 +92,11 @@ def test_a_range_is_swept_over_and_a_tuple_of_one_is_its_value():
     assert make_override("arch.hidden_layer_sizes", ([20], [20, 20], [])) == "arch.hidden_layer_sizes=[20],[20,20],[]"
 
 
+def test_setting_of_one_or_several_texts_is_swept_over_a_list():
+    assert make_overrides({"data.target": ["height", "weight"]}) == ["data.target=height,weight"]
+    assert make_overrides({"data.target": [["height", "weight"]]}) == ["data.target=[height,weight]"]
+
+
 def test_words_stay_as_a_person_writes_them():
     assert make_override("arch", "shallow") == "arch=shallow"
     assert make_override("schedule", ("warmup_cosine", "one-cycle")) == "schedule=warmup_cosine,one-cycle"
