@@ -25,7 +25,7 @@ from nnsweep.model.ensemble import (
     require_alike,
     select_members,
 )
-from nnsweep.model.predictor import Model, probabilities
+from nnsweep.model.predictor import Model, predict_values
 from nnsweep.results.frame import frame, narrow_runs, rank_runs
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.text import printable
@@ -125,7 +125,7 @@ def make_ensemble(
     by = choose_measure(measure, data.task, records[0].settings.get("trainer.select"))
     candidates = [models.make_model(store, record.run_id) for record in records]
     require_alike(candidates)
-    on_val = [probabilities(model, val.X) for model in candidates]
+    on_val = [predict_values(model, val.X) for model in candidates]
     selection = select_members(on_val, by, data.task, val, n_picks=members)
     picked, weights = [*selection.weights], [*selection.weights.values()]
     name = name or f"ensemble-{members}-{sweep}"
@@ -201,11 +201,11 @@ def _assess(
 ) -> tuple[dict[str, float], list[Gain]]:
     """Measure an ensemble on both parts, and what it gains over its best member on the test part."""
     measures = [MEASURES[name] for name in dict.fromkeys([by.name, *DEFAULT_MEASURES[task]])]
-    values = probabilities(model, val.X)[np.newaxis]
+    values = predict_values(model, val.X)[np.newaxis]
     metrics = {f"best_val_{one.name}": float(evaluate(one, task, values, val)[0]) for one in measures}
     gains = []
     if test is not None:
-        both = np.stack([probabilities(one, test.X) for one in (model, best)])
+        both = np.stack([predict_values(one, test.X) for one in (model, best)])
         gains = [measure_gain(one, task, both, test, confidence=confidence) for one in measures]
         metrics |= {f"test_{gain.measure}": gain.ensemble for gain in gains}
     n_parameters = sum(array.size for layer in model.layers for array in layer)

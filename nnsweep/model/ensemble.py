@@ -20,7 +20,7 @@ from nnsweep.text import printable, suggest_nearest
 
 SMOOTH = ("log_loss", "brier", "roc_auc", "average_precision")
 """Measures of classes and labels that change with every probability."""
-OWN = ("activation", "output_activation", "run")
+OWN = ("loss", "activation", "output_activation", "temperature", "run")
 """What each member says of itself alone."""
 _AT_ONCE = 16
 """Candidates whose means with the picks so far are in memory together."""
@@ -113,11 +113,9 @@ def evaluate(measure: Measure, task: Task, values: FloatArray, examples: Example
     ndarray of shape (K,)
         NaN where the measure is not defined.
     """
-    with np.errstate(divide="ignore"):
-        if task == "classification":  # whose softmax are the probabilities again
-            values = np.log(np.maximum(values, np.finfo(np.float64).tiny))
-        elif task == "multilabel":
-            values = np.log(values) - np.log1p(-values)
+    if task != "regression":  # logits of which the probabilities are made
+        values = np.clip(values, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
+        values = np.log(values) - (np.log1p(-values) if task == "multilabel" else 0)
     return measure.evaluate(Predictions(task, values, examples.y, examples.weight))
 
 
@@ -232,10 +230,10 @@ def combine_models(models: Sequence[Model], weights: Sequence[int], run: Mapping
     run : mapping of str to JSON values
         Where the ensemble comes from.
     """
-    members = [
-        {name: model.about[name] for name in OWN} | {"n_layers": len(model.layers), "weight": int(weight)}
-        for model, weight in zip(models, weights, strict=True)
-    ]
+    members = []
+    for model, weight in zip(models, weights, strict=True):
+        own = {name: model.about[name] for name in OWN if name in model.about}
+        members.append(own | {"n_layers": len(model.layers), "weight": int(weight)})
     layers = [layer for model in models for layer in model.layers]
     about = _find_common(models[0]) | {"members": members, "run": dict(run)}
     return Model(about, layers, dict(models[0].preparation))

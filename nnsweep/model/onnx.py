@@ -1,4 +1,4 @@
-"""A model as an ONNX graph: the preparation, the network, the softmax and the name of the class.
+"""A model as an ONNX graph: the preparation, the network, and what its outputs mean.
 
 An activation is traced: its formula, the trainer's own, is called with an array that notes each operation as a node.
 """
@@ -17,7 +17,7 @@ from scipy.special import erfcx, expit
 
 from nnsweep.errors import ConfigError
 from nnsweep.mlp.activations import ACTIVATIONS
-from nnsweep.model.predictor import Model
+from nnsweep.model.predictor import NAMES, Model, ModelMember, restoration
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -48,11 +48,11 @@ class Graph:
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def cast(self, name: str, dtype: Any) -> str:
-        """Convert to a precision."""
+    def cast(self, name: str, dtype: Any, output: str | None = None) -> str:
+        """Convert to another type."""
         from onnx import helper
 
-        return self.add("Cast", name, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        return self.add("Cast", name, output=output, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
 _TERMS = 30  # of the Chebyshev series; the coefficients beyond are below rounding
@@ -198,7 +198,9 @@ def make_onnx_model(model: Model) -> "ModelProto":
     onnx.ModelProto
         Inputs: a tensor (n_samples, 1) for each column under its name, double for a number (NaN where a value is
         missing) and string for a category; or ``features`` (n_samples, n_features) in the network's precision where
-        there is text. Outputs: ``label`` (n_samples,), and ``probabilities`` (n_samples, n_classes) in double. A
+        there is text. Outputs: ``label`` (n_samples,), and ``probabilities`` (n_samples, n_classes) in double; for
+        several labels ``labels`` (n_samples, n_labels), 0 or 1, and ``probabilities``; for a regression
+        ``predictions`` (n_samples, n_outputs) in double, in the order of `nnsweep.model.predictor.predictions`. A
         category that the training part had not, and a missing one where nothing fills it, has no indicator.
 
     Raises
@@ -218,16 +220,16 @@ def make_onnx_model(model: Model) -> "ModelProto":
     else:
         kinds = {column["name"]: np.float64 if column["kind"] == "number" else object for column in model.columns}
         inputs = [_tensor(name, kind, ["n_samples", 1]) for name, kind in kinds.items()]
-    outputs = _add_network(graph, FEATURES if has_text else _add_preparation(graph, model), model)
+    values = _add_network(graph, FEATURES if has_text else _add_preparation(graph, model), model)
     onnx_model = helper.make_model(
-        helper.make_graph(graph.nodes, "nnsweep", inputs, outputs, graph.constants),
+        helper.make_graph(graph.nodes, "nnsweep", inputs, _add_labels(graph, values, model), graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
         ir_version=IR_VERSION,
         producer_name="nnsweep",
     )
     begins = "the features that the preparation makes of the columns, TF-IDF of texts among them: prepare them first"
     metadata = {
-        "classes": json.dumps(model.classes),
+        NAMES[model.task]: json.dumps(model.names),
         "columns": json.dumps([{name: column[name] for name in ("name", "kind")} for column in model.columns]),
         "begins_at": begins if has_text else "the columns of the table, each as (n_samples, 1)",
         "run": json.dumps(model.about["run"]),
@@ -280,23 +282,41 @@ def _add_indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[s
     return graph.cast(graph.add("Equal", number, graph.constant(np.arange(len(categories)), np.int64)), np.float64)
 
 
-def _add_network(graph: Graph, signal: str, model: Model) -> list[Any]:
-    """Add the layers of each member and what comes out of them all; return the outputs."""
-    from onnx import numpy_helper
-
+def _add_network(graph: Graph, signal: str, model: Model) -> str:
+    """Add the layers of each member, and the mean of what their outputs mean."""
     parts = []
     for member in model.members:
         a = signal
         for (W, b), settings in zip(member.layers, member.activations, strict=True):
             z = graph.add("Add", graph.add("MatMul", a, graph.constant(W)), graph.constant(b))
             a = add_activation(graph, z, settings)
-        softmax = graph.add("Softmax", graph.cast(a, np.float64), axis=1)
-        parts.append(graph.add("Mul", softmax, graph.constant(member.share, np.float64)))
-    shares = graph.add("Sum", *parts, output="probabilities")
-    names = numpy_helper.from_array(np.array(model.classes, dtype=object), "classes")
-    graph.constants.append(names)
-    label = graph.add("Gather", "classes", graph.add("ArgMax", shares, axis=1, keepdims=0), output="label")
-    return [
-        _tensor(label, object, ["n_samples"]),
-        _tensor(shares, np.float64, ["n_samples", len(model.classes)]),
-    ]
+        values = _add_interpretation(graph, graph.cast(a, np.float64), model, member)
+        parts.append(graph.add("Mul", values, graph.constant(member.share, np.float64)))
+    return graph.add("Sum", *parts, output="predictions" if model.task == "regression" else "probabilities")
+
+
+def _add_interpretation(graph: Graph, outputs: str, model: Model, member: ModelMember) -> str:
+    """Add probabilities, or predictions in the targets' units."""
+    if model.task == "regression":
+        mean, scale = (graph.constant(one, np.float64) for one in restoration(model))
+        return graph.add("Add", graph.add("Mul", outputs, scale), mean)
+    if "temperature" in member.about:
+        outputs = graph.add("Div", outputs, graph.constant(member.about["temperature"], np.float64))
+    return graph.add("Sigmoid", outputs) if model.task == "multilabel" else graph.add("Softmax", outputs, axis=1)
+
+
+def _add_labels(graph: Graph, values: str, model: Model) -> list[Any]:
+    """Add the labels where there are any, and describe all outputs."""
+    from onnx import numpy_helper
+
+    n_outputs = len(model.names) * max(1, len(model.quantiles))
+    described = [_tensor(values, np.float64, ["n_samples", n_outputs])]
+    if model.task == "multilabel":
+        is_likely = graph.add("Greater", values, graph.constant(0.5, np.float64))
+        labels = graph.cast(is_likely, np.int64, output="labels")
+        described.insert(0, _tensor(labels, np.int64, ["n_samples", n_outputs]))
+    elif model.task == "classification":
+        graph.constants.append(numpy_helper.from_array(np.array(model.names, dtype=object), "classes"))
+        label = graph.add("Gather", "classes", graph.add("ArgMax", values, axis=1, keepdims=0), output="label")
+        described.insert(0, _tensor(label, object, ["n_samples"]))
+    return described

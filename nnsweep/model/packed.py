@@ -20,8 +20,11 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
 from nnsweep.mlp import activations
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.losses import LOSSES, make_loss
+from nnsweep.mlp.targets import fit_target_scaling
+from nnsweep.mlp.train import leave_out_weightless
 from nnsweep.model import predictor
-from nnsweep.model.predictor import FORMAT, Model, read, write
+from nnsweep.model.predictor import NAMES, Model, read, write
 
 PREPARATION = "preparation.npz"
 WEIGHTS = "weights.npz"
@@ -49,16 +52,27 @@ def pack_preparation(examples: Dataset) -> bytes | None:
     if preparation is None:
         return None
     if examples not in _packed:
-        about = {
-            "format": FORMAT,
-            "classes": [*examples.class_names],
-            "preparation": preparation.values,
-            "example": examples.example and {"columns": examples.example.columns, "data": examples.example.rows},
-        }
+        example = examples.example and {"columns": examples.example.columns, "data": examples.example.rows}
+        about = _describe_outputs(examples) | {"preparation": preparation.values, "example": example}
         content = io.BytesIO()
         write(Model(about, [], dict(preparation.arrays)), content)
         _packed[examples] = content.getvalue()
     return _packed[examples]
+
+
+def _describe_outputs(examples: Dataset) -> dict[str, Any]:
+    """Say what the outputs of a network for these data are."""
+    if examples.task == "classification":
+        return {"classes": [*examples.class_names]}
+    if examples.task == "multilabel":
+        return {"task": examples.task, "labels": [*examples.label_names]}
+    scaling = fit_target_scaling(leave_out_weightless(examples.train))
+    return {
+        "task": examples.task,
+        "targets": [*examples.target_names],
+        "target_mean": scaling.mean.tolist(),
+        "target_scale": scaling.scale.tolist(),
+    }
 
 
 def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run: Mapping[str, Any]) -> Model:
@@ -83,13 +97,17 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
         with open(weights, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             numbers = range(sum(name.startswith("best_W") for name in file.files))
             layers = [(file[f"best_W{number}"], file[f"best_b{number}"]) for number in numbers]
+        values = {"name": "auto", **dict(config).get("loss", {})}  # earlier versions had no choice of it
+        loss = make_loss(LOSSES[values.pop("name")](**values), model.task)
         about = model.about | {
+            "loss": loss.name,
             "activation": _describe_activation(config["activation"]),
             "output_activation": {"name": str(config["output_activation"])},
             "run": dict(run),
         }
-        if len(layers) == 0 or layers[-1][0].shape[1] != len(model.classes):
-            raise ValueError(f"the weights are not those of a network with {len(model.classes)} classes")
+        about |= {"quantiles": [*loss.quantiles]} if loss.quantiles else {}
+        if len(layers) == 0 or layers[-1][0].shape[1] != loss.count_outputs(len(model.names)):
+            raise ValueError(f"the weights are not those of a network with {len(model.names)} {NAMES[model.task]}")
     except DAMAGES as error:
         raise DataError(f"{weights.name} or {preparation.name} is damaged ({error}); train the run again") from error
     return model._replace(about=about, layers=layers)

@@ -1,4 +1,4 @@
-"""A model file is read here and gives probabilities: the best weights of a run, and the preparation of its data.
+"""A model file is read here and predicts: it has the best weights of a run, and the preparation of its data.
 
 The file is an `.npz` of plain arrays, of which one is JSON; nothing is ever unpickled. This module imports nothing of
 nnsweep but the activations, because it goes with every model, together with them (`bundle_predictor`): nnsweep itself
@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.arrays import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 2
-"""The version of the file's layout; a reader refuses a later one. A lone network is written in layout 1."""
+"""The version of the file's layout; a reader refuses a later one. Most networks are written in layout 1."""
 ABOUT = "about"
 """The array that holds the JSON."""
+NAMES = {"classification": "classes", "multilabel": "labels", "regression": "targets"}
+"""What the names of outputs stand under, by task."""
 PREPARATION = "preparation_"
 """What the names of the preparation's arrays begin with."""
 
@@ -32,7 +35,7 @@ class ModelMember(NamedTuple):
     Attributes
     ----------
     about : mapping
-        Its ``activation`` and ``output_activation``.
+        Its ``loss``, ``activation`` and ``output_activation``, and its ``temperature`` if it was calibrated.
     layers : list of (W, b)
         Its part of the model's layers.
     share : float
@@ -56,11 +59,14 @@ class Model(NamedTuple):
     Attributes
     ----------
     about : dict
-        What JSON can say of it: ``format``, ``classes`` (their names, in the order of the probabilities),
-        ``activation`` and ``output_activation`` (each a ``name`` and its settings; ``layers``, a list of such settings,
-        where the hidden layers have activations of their own), ``preparation`` (its values), ``example`` (some rows as
-        they are before the preparation) and ``run`` (where it comes from). An ensemble has ``members``, each with its
-        activations, ``n_layers``, ``weight`` (a whole number) and ``run``.
+        What JSON can say of it: ``format``, ``task`` (classification if it is not there), the names of the outputs,
+        which are ``classes``, ``labels`` or ``targets``, ``loss``, ``activation`` and ``output_activation`` (each a
+        ``name`` and its settings; ``layers``, a list of such settings, where the hidden layers have activations of
+        their own), ``preparation`` (its values), ``example`` (some rows as they are before the preparation) and ``run``
+        (where it comes from). A network that was calibrated has its ``temperature``; one of a regression has
+        ``target_mean`` and ``target_scale``, by which its outputs become predictions, and perhaps ``quantiles``. An
+        ensemble has ``members``, each with its loss, activations, ``n_layers``, ``weight`` (a whole number) and
+        ``run``.
     layers : list of (W, b)
         Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), in the precision that they were trained in;
         those of an ensemble's members one after the other.
@@ -73,9 +79,20 @@ class Model(NamedTuple):
     preparation: dict[str, NDArray[Any]]
 
     @property
-    def classes(self) -> list[str]:
-        """The names of the classes."""
-        return list(self.about["classes"])
+    def task(self) -> Task:
+        """What it has learned."""
+        task: Task = self.about.get("task", "classification")
+        return task
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the classes, the labels or the targets."""
+        return list(self.about[NAMES[self.task]])
+
+    @property
+    def quantiles(self) -> list[float]:
+        """Which quantiles of each target it predicts; none where it predicts the target itself."""
+        return list(self.about.get("quantiles", ()))
 
     @property
     def columns(self) -> list[dict[str, str]]:
@@ -97,8 +114,9 @@ class Model(NamedTuple):
 
 def write(model: Model, file: BinaryIO) -> None:
     """Write a model file, in the earliest layout that has a place for the model."""
-    is_simple = "members" not in model.about and "layers" not in model.about.get("activation", {})
-    about = model.about | {"format": 1 if is_simple else 2}
+    about = model.about
+    is_later = {"members", "temperature"} & about.keys() or "layers" in about.get("activation", {})
+    about = {"format": 0} | about | {"format": 2 if is_later or model.task != "classification" else 1}
     arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(about))}
     arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
     for number, (W, b) in enumerate(model.layers):
@@ -130,7 +148,7 @@ def read(path: str | Path) -> Model:
         )
 
 
-def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
+def predict_values(model: Model, X: Any) -> NDArray[np.float64]:
     """Pass prepared features through the network.
 
     Parameters
@@ -142,26 +160,42 @@ def probabilities(model: Model, X: Any) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray of shape (n_samples, n_classes)
-        Class probabilities, ``exp(z) / sum(exp(z))`` of the logits ``z``, and of an ensemble their weighted mean. A
-        network works in its own precision, the probabilities are float64, so that the rows sum to 1 in either.
+    ndarray of shape (n_samples, n_outputs)
+        Class probabilities, ``exp(z) / sum(exp(z))`` of the logits ``z``; or for each label ``1 / (1 + exp(-z))``; or
+        the targets in their own units, all quantiles of the first target before those of the second. An ensemble gives
+        the weighted mean of its members. A network works in its own precision, the values are float64, so that
+        probabilities of classes sum to 1 in either.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        shares = [member.share * _softmax(_logits(member, X)) for member in model.members]
-    mean: NDArray[np.float64] = np.sum(shares, axis=0)
+        values = [member.share * _interpret(model, member, _outputs(member, X)) for member in model.members]
+    mean: NDArray[np.float64] = np.sum(values, axis=0)
     return mean
 
 
-def _logits(member: ModelMember, X: Any) -> NDArray[np.float64]:
+def _outputs(member: ModelMember, X: Any) -> NDArray[np.float64]:
     a = X.astype(member.layers[0][0].dtype, copy=False)
     for (W, b), settings in zip(member.layers, member.activations, strict=True):
         a = _activation(settings)(a @ W + b)
     return np.asarray(a, dtype=np.float64)
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def _interpret(model: Model, member: ModelMember, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make probabilities of logits, or predictions in the targets' units of standardised ones."""
+    if model.task == "regression":
+        mean, scale = restoration(model)
+        return np.asarray(outputs * scale + mean)
+    logits = outputs / member.about.get("temperature", 1.0)
+    if model.task == "multilabel":
+        return np.asarray(np.exp(-np.logaddexp(0, -logits)))
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def restoration(model: Model) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give mean and scale of each output of a regression: ``outputs * scale + mean`` are in the targets' units."""
+    n_each = max(1, len(model.quantiles))
+    mean, scale = (np.repeat(np.array(model.about[name], float), n_each) for name in ("target_mean", "target_scale"))
+    return mean, scale
 
 
 def predictions(model: Model, frame: "pd.DataFrame", features: Callable[..., Any]) -> "pd.DataFrame":
@@ -179,7 +213,10 @@ def predictions(model: Model, frame: "pd.DataFrame", features: Callable[..., Any
     Returns
     -------
     DataFrame of n_samples rows
-        ``label``, the most probable class (of several the first), and ``probability_NAME`` for each class.
+        ``label``, the most probable class (of several the first), and ``probability_NAME`` for each class; or for
+        several labels ``label_NAME``, 1 where the label is more probable than not and else 0, and ``probability_NAME``;
+        or for a regression ``prediction``, of several targets ``prediction_NAME``, of quantiles ``prediction_q10`` or
+        ``prediction_NAME_q10`` and so on.
 
     Raises
     ------
@@ -189,19 +226,29 @@ def predictions(model: Model, frame: "pd.DataFrame", features: Callable[..., Any
     """
     import pandas as pd
 
-    shares = probabilities(model, features(frame, model.about["preparation"], model.preparation))
-    if len(beyond := np.flatnonzero(~np.isfinite(shares).all(axis=1))):
+    values = predict_values(model, features(frame, model.about["preparation"], model.preparation))
+    if len(beyond := np.flatnonzero(~np.isfinite(values).all(axis=1))):
         more = f", and {len(beyond) - 1} more rows" if len(beyond) > 1 else ""
         raise ValueError(f"row {beyond[0] + 1}: its numbers are too large for the network{more}")
-    names = [model.classes[number] for number in shares.argmax(axis=1)]
-    columns = [pd.Series(names, name="label", dtype=object)]
-    columns += [pd.Series(shares[:, place], name=name) for place, name in enumerate(output_columns(model)[1:])]
-    return pd.concat(columns, axis=1)
+    labels: list[Any] = []
+    if model.task == "classification":
+        labels = [pd.Series([model.names[number] for number in values.argmax(axis=1)], dtype=object)]
+    elif model.task == "multilabel":
+        labels = [*(values > 0.5).astype(np.int64).T]
+    columns = zip([*labels, *values.T], output_columns(model), strict=True)
+    return pd.concat([pd.Series(cells, name=name) for cells, (name, _) in columns], axis=1)
 
 
-def output_columns(model: Model) -> list[str]:
-    """Name the columns of `predictions`."""
-    return ["label", *(f"probability_{name}" for name in model.classes)]
+def output_columns(model: Model) -> list[tuple[str, str]]:
+    """Name the columns of `predictions`, each with the type of its cells: ``string``, ``long`` or ``double``."""
+    if model.task == "regression":
+        stems = ["prediction"] if len(model.names) == 1 else [f"prediction_{name}" for name in model.names]
+        ends = [f"_q{100 * quantile:g}" for quantile in model.quantiles] or [""]
+        return [(stem + end, "double") for stem in stems for end in ends]
+    labels = (
+        [(f"label_{name}", "long") for name in model.names] if model.task == "multilabel" else [("label", "string")]
+    )
+    return [*labels, *((f"probability_{name}", "double") for name in model.names)]
 
 
 def _activation(settings: Mapping[str, Any]) -> Callable[..., NDArray[Any]]:

@@ -88,9 +88,8 @@ def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, 
 
 def _signature(model: Model) -> dict[str, str | None]:
     """Write the columns of what goes in and of what comes out, each list as JSON within the YAML."""
-    label, *shares = predictor.output_columns(model)
     inputs = [(_TYPES[column["kind"]], column["name"]) for column in model.columns]
-    outputs = [("string", label), *(("double", name) for name in shares)]
+    outputs = [(kind, name) for name, kind in predictor.output_columns(model)]
     return {"inputs": _columns(inputs), "outputs": _columns(outputs), "params": None}
 
 

@@ -17,7 +17,7 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class Served(PythonModel):
-    """A trained network that takes tables as they are, and gives labels and probabilities."""
+    """A trained network that takes tables as they are, and gives predictions."""
 
     def load_context(self, context: Any) -> None:
         """Read the network; called once by MLflow."""
@@ -26,7 +26,7 @@ class Served(PythonModel):
         self.model = self.predictor.read(context.artifacts["model"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Give ``label`` and a ``probability_...`` for each class, a row for each row.
+        """Give what the predictor does, a row for each row: labels with probabilities, or numbers.
 
         Categories that the model has never seen are warned of. A column without any that it has is refused, as are
         cells that are none of their kind: with an `MlflowException`, whose message a server hands on.

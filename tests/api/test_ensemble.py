@@ -14,7 +14,7 @@ from nnsweep.api.load import load_results
 from nnsweep.cli.main import main
 from nnsweep.data.load import load
 from nnsweep.errors import StoreError
-from nnsweep.model.predictor import probabilities, read
+from nnsweep.model.predictor import predict_values, read
 from nnsweep.tracking import models, runs
 from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs
@@ -67,7 +67,7 @@ def test_an_ensemble_is_the_mean_of_its_members_and_measured(nnsweep, sweep, sto
     (run,) = open_client(store().uri).search_runs([store().experiment_id], "tags.`nnsweep.kind` = 'ensemble'")
     for part, name in (("val", "best_val"), ("test", "test")):
         X, y, _ = iris.parts[part]
-        shares = np.average([probabilities(model, X) for model in alone], axis=0, weights=weights)
+        shares = np.average([predict_values(model, X) for model in alone], axis=0, weights=weights)
         assert run.data.metrics[f"{name}_log_loss"] == pytest.approx(metrics.log_loss(y, shares), rel=1e-9)
         assert run.data.metrics[f"{name}_accuracy"] == metrics.accuracy_score(y, shares.argmax(axis=1))
     assert (run.info.status, run.data.params["data"], run.data.params["ensemble.members"]) == ("FINISHED", "iris", "4")
@@ -83,7 +83,7 @@ def test_it_leaves_like_any_model(nnsweep, study, sweep, store):
         assert nnsweep("save", "together", "-o", output).code == 0
     assert nnsweep("predict", "together", "flowers.csv", "-o", "told.csv").code == 0
     told = pd.read_csv(study / "told.csv")
-    np.testing.assert_allclose(told.iloc[:, 1:], probabilities(read(study / "model.npz"), iris.test.X), atol=1e-12)
+    np.testing.assert_allclose(told.iloc[:, 1:], predict_values(read(study / "model.npz"), iris.test.X), atol=1e-12)
     session = onnxruntime.InferenceSession(study / "model.onnx", providers=["CPUExecutionProvider"])
     label, shares = session.run(None, {name: flowers[[name]].to_numpy() for name in flowers})
     assert label.tolist() == told["label"].tolist()

@@ -11,6 +11,24 @@ from nnsweep.model.predictor import Model
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
 KINDS = {"age": "number", "fur": "category", "weight": "number", "colour": "category"}
+OUTPUTS = {
+    "multilabel": {"task": "multilabel", "labels": ["a", "no\u00ebl", "=1+1"]},
+    "targets": {
+        "task": "regression",
+        "targets": ["x", "y", "z"],
+        "target_mean": [1e3, 0.0, -5.0],
+        "target_scale": [10.0, 1.0, 0.25],
+    },
+    "quantiles": {
+        "task": "regression",
+        "targets": ["x"],
+        "target_mean": [3.0],
+        "target_scale": [2.0],
+        "quantiles": [0.025, 0.5, 0.9],
+    },
+    "calibrated": {"classes": ["10", "no\u00ebl", "=1+1"], "temperature": 2.5},
+}
+"""What the three outputs of a network may be."""
 
 
 @pytest.fixture
@@ -85,3 +103,11 @@ def ensemble(network: Callable[..., Model], preparation: Preparation) -> Model:
     """Give an ensemble of two networks with other weights and activations, of which the first counts twice."""
     drawn = [network(preparation, name, seed=seed) for seed, name in enumerate(("tanh", "elu"))]
     return combine_models(drawn, [2, 1], {"run_id": "r2", "name": "ensemble"})
+
+
+@pytest.fixture(params=OUTPUTS)
+def special(request: pytest.FixtureRequest, network: Callable[..., Model], preparation: Preparation) -> Model:
+    """Give a network whose outputs are no plain logits of classes."""
+    drawn = network(preparation)
+    about = {name: value for name, value in drawn.about.items() if name != "classes"}
+    return drawn._replace(about=about | OUTPUTS[request.param])

@@ -109,4 +109,4 @@ def test_an_ensemble_says_what_its_members_are(network, preparation):
     combined = combine_models([one, network(preparation, "elu", seed=2)], [3, 1], {"run_id": "r3"})
     assert [member.share for member in combined.members] == [0.75, 0.25]
     assert [member.about["activation"]["name"] for member in combined.members] == ["tanh", "elu"]
-    assert (combined.about["run"], combined.classes) == ({"run_id": "r3"}, one.classes)
+    assert (combined.about["run"], combined.names) == ({"run_id": "r3"}, one.names)

@@ -9,7 +9,7 @@ from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import ConfigError
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.model.onnx import Graph, Traced, make_onnx_model
-from nnsweep.model.predictor import predictions
+from nnsweep.model.predictor import NAMES, predictions
 
 onnxruntime = pytest.importorskip("onnxruntime")
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
@@ -21,7 +21,8 @@ def run(model, inputs):
         make_onnx_model(model).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     assert [given.name for given in session.get_inputs()] == [*inputs]
-    return session, dict(zip(("label", "probabilities"), session.run(["label", "probabilities"], inputs), strict=True))
+    names = [given.name for given in session.get_outputs()]
+    return session, dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def columns(table):
@@ -49,6 +50,17 @@ def test_onnxruntime_averages_the_members_of_an_ensemble(ensemble, cats):
     ours = predictions(ensemble, cats, prepared.features)
     np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=TOLERANCE["float64"])
     assert told["label"].tolist() == ours["label"].tolist()
+
+
+def test_onnxruntime_gives_labels_numbers_and_quantiles(special, cats):
+    session, told = run(special, columns(cats))
+    ours = predictions(special, cats, prepared.features)
+    values = told["predictions" if special.task == "regression" else "probabilities"]
+    np.testing.assert_allclose(values, ours.iloc[:, -3:], rtol=1e-13, atol=TOLERANCE["float64"])
+    if special.task == "multilabel":
+        np.testing.assert_array_equal(told["labels"], ours.iloc[:, :3])
+    names = NAMES[special.task]
+    assert json.loads(session.get_modelmeta().custom_metadata_map[names]) == special.about[names]
 
 
 def test_a_function_without_an_operator_is_told():

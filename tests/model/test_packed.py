@@ -14,7 +14,7 @@ from nnsweep.jobs.result import encode_weights
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.network import Layer
 from nnsweep.model.packed import PREPARATION, pack_model, pack_preparation
-from nnsweep.model.predictor import probabilities, read
+from nnsweep.model.predictor import predict_values, read
 
 CONFIG = {"activation": {"name": "elu", "alpha": 1.5}, "output_activation": "identity"}
 
@@ -46,8 +46,8 @@ def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
     assert model.about["activation"] == {"name": "elu", "alpha": 1.5}
     assert model.about["output_activation"] == {"name": "identity"}
     assert model.about["run"] == {"run_id": "r"}
-    assert model.classes == ["setosa", "versicolor", "virginica"]
-    assert probabilities(model, iris.test.X).shape == (len(iris.test.y), 3)
+    assert model.names == ["setosa", "versicolor", "virginica"]
+    assert predict_values(model, iris.test.X).shape == (len(iris.test.y), 3)
     assert json.loads(json.dumps(model.about)) == model.about
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_array
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from nnsweep.data import prepared
 from nnsweep.data.preparation import fit_preparation
@@ -20,7 +20,7 @@ from nnsweep.mlp.batches import prepare_inputs
 from nnsweep.mlp.network import Layer, Network, forward
 from nnsweep.model import predictor
 from nnsweep.model.packed import bundle_predictor
-from nnsweep.model.predictor import ABOUT, FORMAT, predictions, probabilities, read, write
+from nnsweep.model.predictor import ABOUT, FORMAT, predict_values, predictions, read, write
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
 SPREAD = np.concatenate(
@@ -57,7 +57,7 @@ def test_probabilities_are_the_softmax_of_the_trainers_logits(name, dtype, netwo
     layers = [Layer(W[None], b[None, None]) for W, b in model.layers]
     logits = forward(trained, layers, prepare_inputs(X)).a[-1][0].astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    told = probabilities(model, X)
+    told = predict_values(model, X)
     tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]  # products of another order of summation
     np.testing.assert_allclose(told, powers / powers.sum(axis=1, keepdims=True), rtol=0, atol=tolerance)
     np.testing.assert_allclose(told.sum(axis=1), 1, rtol=0, atol=1e-15)
@@ -70,7 +70,7 @@ def test_each_layer_has_its_own_activation(network, preparation, cats):
     outputs = X
     for (W, b), activation in zip(model.layers, [*hidden, ACTIVATIONS["identity"]()], strict=True):
         outputs = activation.value(outputs @ W + b)
-    np.testing.assert_allclose(probabilities(model, X), softmax(outputs, axis=1), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(predict_values(model, X), softmax(outputs, axis=1), rtol=0, atol=1e-14)
 
 
 @given(arrays(np.float64, (3, 9), elements=st.floats(-1e3, 1e3)))
@@ -78,12 +78,12 @@ def test_dense_and_sparse_features_get_the_same_probabilities(X):
     layers = [(np.arange(27.0).reshape(9, 3) / 1e4 - 1e-3, np.zeros(3))]
     about = {"activation": {"name": "relu"}, "output_activation": {"name": "identity"}}
     model = predictor.Model(about, layers, {})
-    np.testing.assert_allclose(probabilities(model, csr_array(X)), probabilities(model, X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(predict_values(model, csr_array(X)), predict_values(model, X), rtol=0, atol=1e-12)
 
 
 def test_the_output_activation_comes_before_the_softmax(network, preparation, cats):
     model = network(preparation, output_activation="tanh")
-    shares = probabilities(model, preparation.transform(cats))
+    shares = predict_values(model, preparation.transform(cats))
     assert shares.max() < np.exp(1) / (np.exp(1) + 2 * np.exp(-1))
 
 
@@ -134,8 +134,8 @@ def test_a_file_gives_back_what_was_written(dtype, network, preparation, cats, t
 
 def test_an_ensemble_is_the_weighted_mean_of_its_members(ensemble, network, preparation, cats):
     X = preparation.transform(cats)
-    one, other = (probabilities(network(preparation, name, seed=seed), X) for seed, name in enumerate(("tanh", "elu")))
-    np.testing.assert_allclose(probabilities(ensemble, X), (2 * one + other) / 3, rtol=1e-15)
+    one, other = (predict_values(network(preparation, name, seed=seed), X) for seed, name in enumerate(("tanh", "elu")))
+    np.testing.assert_allclose(predict_values(ensemble, X), (2 * one + other) / 3, rtol=1e-15)
 
 
 def test_an_ensemble_goes_through_the_file_in_a_later_layout(ensemble, network, preparation, cats, tmp_path):
@@ -146,6 +146,60 @@ def test_an_ensemble_goes_through_the_file_in_a_later_layout(ensemble, network, 
         assert kept.about == model.about | {"format": layout}
         one, other = (predictions(each, cats, prepared.features) for each in (kept, model))
         pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_outputs_mean_what_the_model_says(special, cats, preparation):
+    plain = predictor.Model({**special.about, "task": "regression", "targets": "abc", "target_mean": 3 * [0.0],
+                             "target_scale": 3 * [1.0], "quantiles": []}, *special[1:])  # fmt: skip
+    X = preparation.transform(cats)
+    z, told = predict_values(plain, X), predict_values(special, X)
+    expected = {
+        "labels": lambda: expit(z),
+        "quantiles": lambda: 2 * z + 3,
+        "targets": lambda: z * [10, 1, 0.25] + [1e3, 0, -5],
+        "temperature": lambda: softmax(z / 2.5, axis=1),
+    }
+    (wanted,) = [value() for name, value in expected.items() if name in special.about][:1]
+    np.testing.assert_allclose(told, wanted, rtol=1e-14)
+
+
+def test_predictions_name_labels_targets_and_quantiles(special, cats):
+    told = predictions(special, cats, prepared.features)
+    names = {
+        "multilabel": ["label_a", "label_no\u00ebl", "label_=1+1",
+                       "probability_a", "probability_no\u00ebl", "probability_=1+1"],
+        "regression": ["prediction_x", "prediction_y", "prediction_z"],
+        "classification": ["label", "probability_10", "probability_no\u00ebl", "probability_=1+1"],
+    }  # fmt: skip
+    quantiles = ["prediction_q2.5", "prediction_q50", "prediction_q90"]
+    assert list(told.columns) == (quantiles if special.quantiles else names[special.task])
+    kinds = {"string": "O", "long": "i", "double": "f"}
+    assert [told[name].dtype.kind for name in told] == [kinds[kind] for _, kind in predictor.output_columns(special)]
+    if special.task == "multilabel":
+        np.testing.assert_array_equal(told.iloc[:, :3], told.iloc[:, 3:] > 0.5)
+
+
+def test_a_single_target_needs_no_name(special, cats):
+    about = special.about | {"task": "regression", "targets": ["x"], "target_mean": [0.0], "target_scale": [1.0]}
+    W, b = special.layers[-1]
+    single = predictor.Model(about | {"quantiles": []}, [*special.layers[:-1], (W[:, :1], b[:1])], special.preparation)
+    assert list(predictions(single, cats, prepared.features).columns) == ["prediction"]
+
+
+def test_an_unlikely_label_has_a_probability_above_0():
+    X = np.array([[-700.0]])
+    about = {"task": "multilabel", "labels": ["a"], "activation": {"name": "relu"}}
+    model = predictor.Model(about | {"output_activation": {"name": "identity"}}, [(np.ones((1, 1)), np.zeros(1))], {})
+    np.testing.assert_allclose(predict_values(model, X), expit(X), rtol=1e-12)
+
+
+def test_special_outputs_go_through_the_file_in_a_later_layout(special, cats, tmp_path):
+    with open(tmp_path / "model.npz", "wb") as file:
+        write(special, file)
+    kept = read(tmp_path / "model.npz")
+    assert kept.about == special.about | {"format": 2}
+    one, other = (predictions(each, cats, prepared.features) for each in (kept, special))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 def test_texts_go_through_the_file_too(network, texts, tmp_path):

@@ -19,10 +19,10 @@ if not PAGE.is_file():
 
 
 @pytest.fixture(scope="module")
-def probabilities():
+def predict():
     names = {}
     exec(TEXT, names)
-    return names["probabilities"]
+    return names["predict"]
 
 
 def written(model, path):
@@ -32,36 +32,42 @@ def written(model, path):
 
 
 def test_it_is_short_and_knows_numpy_alone():
-    assert len(TEXT.splitlines()) <= 26 + len(ACTIVATIONS)
+    assert len(TEXT.splitlines()) <= 33 + len(ACTIVATIONS)
     assert [line for line in TEXT.splitlines() if "import" in line] == ["import json, math, numpy as np"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_it_gives_the_same_probabilities(name, dtype, probabilities, network, preparation, cats, tmp_path):
+def test_it_gives_the_same_probabilities(name, dtype, predict, network, preparation, cats, tmp_path):
     model = network(preparation, name, dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+        told = predict(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]
     np.testing.assert_allclose(told, ours, rtol=0, atol={"float32": 2e-6, "float64": 1e-13}[dtype])
 
 
-def test_it_gives_each_layer_its_own_activation(probabilities, network, preparation, cats, tmp_path):
+def test_it_gives_each_layer_its_own_activation(predict, network, preparation, cats, tmp_path):
     model = network(preparation, layers=("elu", "relu"))
-    told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+    told = predict(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]
     np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("kinds", [{"weight": "number"}, {"fur": "category"}])
-def test_it_reads_purely_numeric_and_purely_categorical_tables(kinds, probabilities, network, cats, tmp_path):
+def test_it_reads_purely_numeric_and_purely_categorical_tables(kinds, predict, network, cats, tmp_path):
     model = network(fit_preparation(cats[[*kinds]], kinds, missing="most_frequent")[1], output_activation="tanh")
-    told = probabilities(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
+    told = predict(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]
     np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)
 
 
-def test_it_averages_the_members_of_an_ensemble(probabilities, ensemble, cats, tmp_path):
-    told = probabilities(written(ensemble, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+def test_it_averages_the_members_of_an_ensemble(predict, ensemble, cats, tmp_path):
+    told = predict(written(ensemble, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
     np.testing.assert_allclose(told, predictions(ensemble, cats, prepared.features).iloc[:, 1:], rtol=0, atol=1e-13)
+
+
+def test_it_predicts_labels_numbers_and_quantiles(predict, special, cats, tmp_path):
+    told = predict(written(special, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+    ours = predictions(special, cats, prepared.features).iloc[:, -3:]
+    np.testing.assert_allclose(told, ours, rtol=1e-13, atol=1e-13)

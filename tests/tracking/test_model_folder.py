@@ -126,7 +126,7 @@ def test_two_models_in_one_process_keep_their_own_code(model, cats, tmp_path):
     save_model_folder(model, tmp_path / "one")
     save_model_folder(model, tmp_path / "other")
     code = tmp_path / "other" / "artifacts" / "predictor.py"
-    code.write_text(code.read_text().replace('name="label"', 'name="class"'))
+    code.write_text(code.read_text().replace('("label", "string")', '("class", "string")'))
     one, other = loaded(tmp_path / "one"), loaded(tmp_path / "other")
     assert [each.predict(cats).columns[0] for each in (one, other, one)] == ["label", "class", "label"]
 
@@ -181,3 +181,26 @@ def test_it_is_made_quickly(model, tmp_path):
     save_model_folder(model, tmp_path / "second")
     assert time.process_time() - begun < 1
     assert json.loads((tmp_path / "second" / "input_example.json").read_text())["columns"] == ["age", "fur"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "columns"),
+    [
+        ({"task": "multilabel", "labels": ["a", "b"]}, ["label_a", "label_b", "probability_a", "probability_b"]),
+        (
+            {"task": "regression", "targets": ["x", "y"], "target_mean": [1.0, 2.0], "target_scale": [3.0, 4.0]},
+            ["prediction_x", "prediction_y"],
+        ),
+        (
+            {"task": "regression", "targets": ["x"], "target_mean": [1], "target_scale": [3], "quantiles": [0.1, 0.9]},
+            ["prediction_q10", "prediction_q90"],
+        ),
+    ],
+)
+def test_the_signature_names_what_comes_out_of_any_task(outputs, columns, model, cats, tmp_path):
+    del model.about["classes"]
+    save_model_folder(model._replace(about=model.about | outputs), tmp_path / "model")
+    read = loaded(tmp_path / "model")
+    told, schema = read.predict(cats), read.metadata.get_output_schema()
+    assert [column.name for column in schema] == list(told.columns) == columns
+    assert [column.type.to_numpy() for column in schema] == list(told.dtypes)
