@@ -14,6 +14,7 @@ COMMANDS = {
     "report": "results",
     "compare": "results",
     "confirm": "results",
+    "unseal": "unsealing",
     "plot": "results",
     "verify": "export",
     "reproduce": "results",

@@ -108,7 +108,7 @@ def report_command(
         pictures=pictures,
         fragment=fragment,
         uri=uri,
-        command=_write_command_line(),
+        command=write_command_line(),
     )
     if output is None and (fragment or pictures):
         needless = "--fragment" if fragment else "--pictures"
@@ -143,7 +143,7 @@ def _report_reproducibility(experiment: str, output: Path | None, **asked: Any) 
         print_report(found)
 
 
-def _write_command_line() -> str:
+def write_command_line() -> str:
     """Write the command that is being run, as it would be typed; without passwords."""
     context = click.get_current_context()
     params = context.params
@@ -183,7 +183,7 @@ def compare_command(
     from nnsweep.api.compare import compare_experiments
     from nnsweep.api.report import print_report
 
-    found = compare_experiments(experiments, output, filter=filter_, uri=uri, command=_write_command_line(), **options)
+    found = compare_experiments(experiments, output, filter=filter_, uri=uri, command=write_command_line(), **options)
     if output is None:
         print_report(found)
 

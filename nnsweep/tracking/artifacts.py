@@ -20,7 +20,7 @@ from nnsweep.scratch import scratch_folder
 from nnsweep.text import mask_secrets, printable, shorten
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.answers import explain_errors
-from nnsweep.tracking.backend import Run, find_backend
+from nnsweep.tracking.backend import LONGEST_TAG, Run, find_backend
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, local_folder, locate
 
@@ -58,11 +58,25 @@ def make_seal(
     """
     parts = {
         "params": {name: _digest(str(value)[:_LONGEST]) for name, value in settings.items()},
-        "metrics": {name: _digest(repr(float(value))) for name, value in metrics.items() if math.isfinite(value)},
+        "metrics": _digest_metrics(metrics),
         "tags": {name: _digest(tags[name]) for name in SEALED_TAGS if name in tags},
         "files": dict(files),
     }
     return json.dumps(parts, separators=(",", ":"))
+
+
+def extend_seal(run: Run, metrics: Mapping[str, float], files: Mapping[str, str]) -> str:
+    """Write the seal of a run to which metrics and artifacts are added; empty if it has none, or none that is whole."""
+    parts = _read_seal(run)
+    if not parts:
+        return ""
+    added = {"metrics": _digest_metrics(metrics), "files": dict(files)}
+    seal = json.dumps(parts | {part: parts.get(part, {}) | own for part, own in added.items()}, separators=(",", ":"))
+    return seal if len(seal) <= LONGEST_TAG else ""
+
+
+def _digest_metrics(metrics: Mapping[str, float]) -> dict[str, str]:
+    return {name: _digest(repr(float(value))) for name, value in metrics.items() if math.isfinite(value)}
 
 
 def find_alterations(run: Run) -> dict[str, str]:

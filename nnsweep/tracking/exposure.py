@@ -84,6 +84,11 @@ def find_exposures(uri: str, digests: Collection[str]) -> dict[str, set[Exposure
     return found
 
 
+def has_test_set(tags: Mapping[str, str], digests: Iterable[str]) -> bool:
+    """Tell whether a run's tags name one of some test sets."""
+    return not read_test_sets(tags).isdisjoint(digest[:_DIGITS] for digest in digests)
+
+
 def read_test_sets(tags: Mapping[str, str]) -> set[str]:
     """Read what `make_exposure_tags` wrote: the beginnings of digests."""
     text = "".join(tags[name] for name in sorted(tags) if name.startswith(TEST_SETS))

@@ -1,0 +1,120 @@
+"""Unsealing, as far as it computes: what a recorded network achieves on the test part that its training has not seen.
+
+The network is that of the best epoch, as the run has left it. The data are loaded anew by the run's configuration, and
+must be those that it was trained on.
+"""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+from nnsweep.data.dataset import Dataset
+from nnsweep.errors import DataError
+from nnsweep.jobs.consistency import make_recorded_job
+from nnsweep.jobs.job import Job
+from nnsweep.jobs.worker import load_dataset
+from nnsweep.mlp.evaluation import compute_outputs, evaluate
+from nnsweep.mlp.losses import make_loss
+from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
+from nnsweep.mlp.network import Layers
+from nnsweep.mlp.predictions import Predictions
+from nnsweep.mlp.snapshot import find_layers
+from nnsweep.mlp.targets import fit_target_scaling
+from nnsweep.model.packed import WEIGHTS
+from nnsweep.tracking.artifacts import open_artifact
+from nnsweep.tracking.record import CORRECT, EVALUATION, CorrectExamples, RunRecord, pack_correct, pack_evaluation
+from nnsweep.tracking.recorded_run import read_mapping
+from nnsweep.tracking.store import Store
+
+
+class SealedRun(NamedTuple):
+    """A run whose test part may be measured.
+
+    Attributes
+    ----------
+    record : RunRecord
+        What is known of it.
+    job : Job
+        Made of its recorded configuration.
+    test_digest : str
+        Its test set.
+    """
+
+    record: RunRecord
+    job: Job
+    test_digest: str
+
+
+class Unsealed(NamedTuple):
+    """What a network achieves on the test part: final metrics, and the contents of files by their names."""
+
+    metrics: dict[str, float]
+    files: dict[str, bytes]
+
+
+def find_sealed_run(store: Store, record: RunRecord) -> SealedRun:
+    """Make the job of a recorded run, and load its data.
+
+    Raises
+    ------
+    DataError
+        If its configuration cannot be read, or its data have changed since.
+    """
+    configuration = read_mapping(store, record.run_id, "config.yaml")
+    if not configuration:
+        raise DataError(f"run {record.title}: its configuration was not recorded, so its test part cannot be found")
+    job = make_recorded_job(configuration, record.title)
+    examples = load_dataset(job.data)
+    if examples.digest != record.data_digest:
+        digests = f"digest {record.data_digest[:12]} then, {examples.digest[:12]} now"
+        raise DataError(
+            f"run {record.title}: its data have changed since ({digests}), and perhaps the test part with them; "
+            "put the old data back, or sweep again"
+        )
+    return SealedRun(record, job, examples.test_digest)
+
+
+def measure_test(store: Store, run: SealedRun) -> Unsealed:
+    """Measure what the network of a run's best epoch achieves on the test part.
+
+    Raises
+    ------
+    DataError
+        If its weights are gone or damaged.
+    """
+    examples, job = load_dataset(run.job.data), run.job
+    layers, epoch = _read_best_layers(store, run, examples)
+    predictions = _predict(job, layers, examples)
+    names = DEFAULT_MEASURES[examples.task]
+    metrics = {f"test_{name}": float(MEASURES[name].evaluate(predictions)[0]) for name in names}
+    files = {}
+    if examples.task == "classification":
+        facts = {"epoch": epoch, "test_digest": run.test_digest}
+        files[CORRECT] = pack_correct(CorrectExamples(predictions.is_right[0], **facts))
+        found = evaluate(job.network(), layers, examples.test, names=examples.class_names, **facts)
+        files[EVALUATION] = pack_evaluation(found)
+    return Unsealed(metrics, files)
+
+
+def _read_best_layers(store: Store, run: SealedRun, examples: Dataset) -> tuple[Layers, int]:
+    loss = make_loss(run.job.training().loss, examples.task)
+    sizes = examples.n_features, *run.job.arch.sizes, loss.count_outputs(examples.n_outputs)
+    with open_artifact(store, run.record.run_id, WEIGHTS) as path:
+        if path is None:
+            raise DataError(f"run {run.record.title} has no weights; choose a run that has finished")
+        content = path.read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return find_layers("best", sizes, file), int(file["best_epoch"])
+    except Exception as error:  # zipfile and NumPy raise whatever a damaged byte leads them to
+        raise DataError(f"run {run.record.title}: {WEIGHTS} is damaged ({error}); run the job again") from error
+
+
+def _predict(job: Job, layers: Layers, examples: Dataset) -> Predictions:
+    """Give what a network says of the test part, in the targets' own units."""
+    test, outputs = examples.test, compute_outputs(job.network(), layers, examples.test.X)
+    if examples.task == "regression":
+        outputs = fit_target_scaling(examples.train).restore(outputs)
+    quantiles = make_loss(job.training().loss, examples.task).quantiles
+    return Predictions(examples.task, outputs[None], test.y, test.weight, quantiles=quantiles)
