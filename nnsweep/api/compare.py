@@ -13,6 +13,7 @@ from nnsweep.results.frame import frame
 from nnsweep.results.report.report import Findings
 from nnsweep.results.report.studies import StudyToCompare, compare_findings
 from nnsweep.results.report.study import Origin, Study
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.studies import compare_two_studies
 from nnsweep.tracking.artifacts import gather_artifacts
 from nnsweep.tracking.record import RunRecord
@@ -22,7 +23,7 @@ def compare_experiments(
     experiments: Sequence[str],
     output: str | Path | None = None,
     *,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     confidence: float = 0.95,
     failures: str = "chance",
     filter: str = "",
@@ -58,6 +59,7 @@ def compare_experiments(
     chosen = {name: _find_records(name, filter, uri) for name in experiments}
     environments = {name: _find_environment(records, uri) for name, records in chosen.items()}
     first = experiments[0]
+    metric = choose_metric(frame([one for records in chosen.values() for one in records]), metric)
     studies = []
     for name, records in chosen.items():
         study = Study(

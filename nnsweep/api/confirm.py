@@ -5,7 +5,7 @@ had no part in the choice are recorded in an experiment of their own, and what i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from nnsweep.results.factors import find_repeats
 from nnsweep.results.frame import frame, narrow_runs, plain
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.confirmation import CANDIDATE, compare_confirmation, describe_confirmation
 from nnsweep.results.statistics.data_sets import write_filters
@@ -60,7 +61,7 @@ class ConfirmationRequest:
     n_seeds: int = 10
     most: int = 5
     only: tuple[str, ...] = ()
-    metric: str = "test_accuracy"
+    metric: str = ""
     by: tuple[str, ...] | None = None
     confidence: float = 0.95
     failures: str = "chance"
@@ -126,7 +127,7 @@ def confirm(
     seeds: int = 10,
     most: int = 5,
     only: str | Sequence[str] = (),
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
     failures: str = "chance",
@@ -193,7 +194,7 @@ def confirm(
             n_seeds=seeds,
             most=most,
             only=(only,) if isinstance(only, str) else tuple(only),
-            metric=metric,
+            metric=metric or "",
             by=None if by is None else tuple(by),
             confidence=confidence,
             failures=failures,
@@ -219,6 +220,7 @@ def plan_confirmation(request: ConfirmationRequest) -> Confirmation:
         If a candidate's configuration cannot be read, or its data have changed.
     """
     store, records, runs = find_runs(request.experiment, None, request.filter, request.uri)
+    request = replace(request, metric=choose_metric(runs, request.metric or None))
     ranked = _rank(runs, request)
     candidates, n_left_out = _choose_candidates(runs, ranked, request)
     by_id, run_ids = {record.run_id: record for record in records}, plain(runs["run_id"])

@@ -16,7 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from nnsweep.errors import DataError
 from nnsweep.jobs.job import WHEREABOUTS
 from nnsweep.results.factors import drop_constant
-from nnsweep.results.frame import frame, long_form, narrow_runs, rank_runs, selection
+from nnsweep.results.frame import frame, long_form, narrow_runs
+from nnsweep.results.selection import rank_runs, selection
 from nnsweep.results.tables import manifest as manifests
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.results.tables.manifest import Manifest

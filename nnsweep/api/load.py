@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import frame, narrow_runs, plain, rank_runs
+from nnsweep.results.frame import frame, narrow_runs, plain
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.runs import Runs
+from nnsweep.results.selection import rank_runs
 from nnsweep.results.wording import join_words
 from nnsweep.text import HIDDEN, is_broken, mask_secrets, printable, warn
 from nnsweep.tracking import artifacts, query, recorded_run

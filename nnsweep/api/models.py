@@ -12,7 +12,8 @@ from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.jobs.consistency import require_consistent
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
-from nnsweep.results.frame import frame, rank_runs
+from nnsweep.results.frame import frame
+from nnsweep.results.selection import rank_runs
 from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import models, query, recorded_run
 from nnsweep.tracking.models import save_model_folder

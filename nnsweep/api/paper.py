@@ -13,10 +13,11 @@ import pandas as pd
 from nnsweep.api.export import RunsRequest, write_with_manifest
 from nnsweep.api.load import pick_records, read_records
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import frame, narrow_runs, rank_runs
+from nnsweep.results.frame import frame, narrow_runs
 from nnsweep.results.report.paper import PaperTable, make_paper_table, make_plain_frame
 from nnsweep.results.report.paper_latex import write_paper_latex
 from nnsweep.results.report.study import Study
+from nnsweep.results.selection import rank_runs
 from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.results.tables.formats import format_of, to_bytes
 from nnsweep.tracking.artifacts import require_unaltered
@@ -42,7 +43,7 @@ class PaperRequest(RunsRequest):
     """
 
     to: Literal["paper"] = "paper"
-    metric: str = "test_accuracy"
+    metric: str = ""
     by: tuple[str, ...] = ()
     confidence: float = 0.95
     failures: str = "chance"
@@ -63,12 +64,15 @@ class PaperAnswer(NamedTuple):
         How many rows it has.
     records : list of RunRecord
         The runs that it was made of.
+    metric : str
+        The metric that it shows.
     """
 
     content: bytes
     columns: list[str]
     n_rows: int
     records: list[RunRecord]
+    metric: str
 
 
 def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperAnswer:
@@ -89,10 +93,10 @@ def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperA
     options: dict[str, Any] = {name: getattr(request, name) for name in ("metric", "confidence", "failures", "rope")}
     study = Study(runs=runs, by=request.by or None, **options)
     if study.has_several_data_sets:
-        names = name_data_sets(study.runs)
+        names, of_each = name_data_sets(study.runs), options | {"metric": study.metric}
         tables = {
             name: make_paper_table(
-                Study(runs=runs[[one == name for one in names]], by=request.by or None, **options),
+                Study(runs=runs[[one == name for one in names]], by=request.by or None, **of_each),
                 f"{store.experiment} {name}",
             )
             for name in sorted({*names})
@@ -107,6 +111,7 @@ def answer_for_paper(store: Store, request: PaperRequest, format: str) -> PaperA
         columns=list(map(str, plain.columns)),
         n_rows=len(plain),
         records=pick_records(records, runs),
+        metric=study.metric,
     )
 
 
@@ -145,7 +150,7 @@ def export_for_paper(store: Store, request: PaperRequest, path: Path, format: st
         store,
         path,
         answer.content,
-        asked=asdict(request),
+        asked=asdict(request) | {"metric": answer.metric},
         records=answer.records,
         columns=answer.columns,
         n_rows=answer.n_rows,

@@ -59,7 +59,7 @@ def report(
     experiment: str | pd.DataFrame,
     output: str | Path | None = None,
     *,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     title: str = "",
     baseline: str | None = None,
     by: Sequence[str] | None = None,
@@ -140,7 +140,7 @@ def report(
     )
     study = Study(
         runs=runs,
-        metric=metric,
+        metric=metric or "",
         histories=histories,
         correct=correct,
         evaluations=evaluations,

@@ -25,7 +25,7 @@ def report_reproducibility(
     experiment: str,
     output: str | Path | None = None,
     *,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
     failures: str = "chance",
@@ -64,7 +64,7 @@ def report_reproducibility(
     store, records, runs = find_runs(experiment, sweep, filter, uri)
     if not len(runs):
         raise ConfigError("there are no such runs: there is nothing to report")
-    study = Study(runs=runs, metric=metric, by=by, confidence=confidence, failures=failures)
+    study = Study(runs=runs, metric=metric or "", by=by, confidence=confidence, failures=failures)
     found = make_reproducibility(study, _find_circumstances(store, pick_records(records, runs), filter, uri))
     if output is not None:
         path = Path(expand_home(output))

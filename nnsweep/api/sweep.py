@@ -234,7 +234,8 @@ def _load_results(result: "SweepResult") -> "Runs":
     """Read the runs of a sweep; jobs that never became a run are known from the sweep alone."""
     from nnsweep.api.load import find_experiment, read_records
     from nnsweep.errors import StoreError
-    from nnsweep.results.frame import frame, rank_runs
+    from nnsweep.results.frame import frame
+    from nnsweep.results.selection import rank_runs
 
     if result.problem:
         raise StoreError(result.problem)

@@ -12,6 +12,7 @@ from nnsweep.cli.options import (
     filter_option,
     format_option,
     is_given,
+    measure_option,
     output_option,
     read_path,
     say,
@@ -41,7 +42,7 @@ from nnsweep.text import printable, warn
     help="A row a run with all digits, or what an article shows: a row a configuration, with mean and interval.",
 )
 @click.option("--two-column", is_flag=True, help="To paper: fit into one column of an article that has two.")
-@click.option("--metric", default="test_accuracy", show_default=True, help="To paper: what is shown.")
+@measure_option()
 @click.option("--by", help="To paper: the columns that make a configuration, separated by commas.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="To paper: of the intervals.")
 @click.option("--rope", type=float, help="To paper: means that differ by less are as good as each other.")
@@ -128,6 +129,7 @@ def _export_for_paper(
     two_column: bool,
     by: str | None,
     sweep: str | None,
+    metric: str | None,
     **asked: Any,
 ) -> None:
     """Write the table of an article, as LaTeX if no file is named."""
@@ -137,7 +139,7 @@ def _export_for_paper(
     from nnsweep.tracking.artifacts import require_unaltered
 
     store = find_experiment(experiment, uri)
-    request = PaperRequest(by=split_list(by), two_columns=two_column, sweep=sweep, **asked)
+    request = PaperRequest(metric=metric or "", by=split_list(by), two_columns=two_column, sweep=sweep, **asked)
     if output:
         export_for_paper(store, request, output, format)
     else:

@@ -127,6 +127,15 @@ filter_option = click.option(
     default="",
     help="Which runs, such as \"depth > 2 and activation == 'tanh'\"; any name can be written in `backquotes`.",
 )
+measure_option = functools.partial(
+    click.option,
+    "--measure",
+    "--metric",
+    "metric",
+    metavar="NAME",
+    help="What the best is best by: a measure on the test part, such as log_loss, or a metric, such as "
+    "final_test_accuracy; the measure that the epochs were selected by if not given.",
+)
 failures_option = click.option(
     "--failures",
     type=click.Choice(["chance", "ignore"]),

@@ -15,6 +15,7 @@ from nnsweep.cli.options import (
     failures_option,
     filter_option,
     is_given,
+    measure_option,
     output_option,
     read_inches,
     run_argument,
@@ -31,7 +32,7 @@ from nnsweep.text import mask_secrets, printable, quote_argument, suggest_neares
 @experiment_argument
 @output_option(help="File to write: .html, .md or .tex.")
 @click.option("--title", default="", help="The question, as a heading; the experiment's name if not given.")
-@click.option("--metric", default="test_accuracy", show_default=True, help="What the best is best by.")
+@measure_option()
 @click.option("--baseline", help="The configuration to compare the best with, by its label.")
 @click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
@@ -56,7 +57,7 @@ def report_command(
     *,
     output: Path | None,
     title: str,
-    metric: str,
+    metric: str | None,
     baseline: str | None,
     by: str | None,
     confidence: float,
@@ -164,7 +165,7 @@ def write_command_line() -> str:
 @click.command("compare")
 @click.argument("experiments", metavar="EXPERIMENT EXPERIMENT...", nargs=-1, shell_complete=complete_experiments)
 @output_option(help="File to write: .html, .md or .tex.")
-@click.option("--metric", default="test_accuracy", show_default=True, help="What came out.")
+@measure_option()
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of all intervals at once.")
 @failures_option
 @filter_option
@@ -193,14 +194,16 @@ def compare_command(
 @click.option("--seeds", type=int, default=10, show_default=True, help="How many new seeds for each candidate.")
 @click.option("--most", type=int, default=5, show_default=True, help="The most candidates.")
 @click.option("--only", multiple=True, metavar="LABEL", help="A candidate; may be given several times.")
-@click.option("--metric", default="test_accuracy", show_default=True, help="What the best is best by.")
+@measure_option()
 @click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @failures_option
 @filter_option
 @click.option("--dry-run", is_flag=True, help="Print the plan, and stop.")
 @store_option
-def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int, **options: Any) -> None:
+def confirm_command(
+    experiment: str, *, by: str | None, filter_: str, seeds: int, metric: str | None, **options: Any
+) -> None:
     """Train what may be the best of EXPERIMENT on new seeds, and report from those alone.
 
     The best of many was picked by looking, so its result is too good; new seeds tell by how much. The candidates are
@@ -220,14 +223,14 @@ def confirm_command(experiment: str, *, by: str | None, filter_: str, seeds: int
     from nnsweep.results.statistics.confirmation import tabulate_confirmation
 
     request = ConfirmationRequest(
-        experiment=experiment, n_seeds=seeds, by=split_list(by) or None, filter=filter_, **options
+        experiment=experiment, n_seeds=seeds, metric=metric or "", by=split_list(by) or None, filter=filter_, **options
     )
     planned = plan_confirmation(request)
     say(planned.describe())
     result = train_confirmation(planned, Display(table=False))  # the candidates in the end say more than all runs
     if not (request.dry_run or result.interruption or result.problem):
         found = compare_with_study(planned, result)
-        for line in (*tabulate_confirmation(found, request.metric), "", *found.attrs["sentences"]):
+        for line in (*tabulate_confirmation(found, planned.request.metric), "", *found.attrs["sentences"]):
             say(line)
     end_command(result)
 
@@ -248,7 +251,7 @@ FORMATS = {name: (name,) for name in ("svg", "png", "pdf")} | {"both": ("svg", "
     help="both is svg and png, all is pdf, too.",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="A picture; may be given several times.")
-@click.option("--metric", default="test_accuracy", show_default=True, help="What configurations are compared by.")
+@measure_option()
 @click.option("--x", metavar="SETTING", help="The setting along the map's horizontal axis.")
 @click.option("--y", metavar="SETTING", help="The setting along its vertical axis.")
 @click.option("--panels", metavar="SETTINGS", help="Settings that make its panels, separated by commas.")
@@ -272,7 +275,7 @@ def plot_command(
     output: Path,
     format_: str,
     only: tuple[str, ...],
-    metric: str,
+    metric: str | None,
     x: str | None,
     y: str | None,
     panels: str | None,
@@ -301,6 +304,7 @@ def plot_command(
     from nnsweep.results.plots.figure import lay_out_for
     from nnsweep.results.plots.pictures import MapSettings, plan_pictures, save_all, telling_runs
     from nnsweep.results.plots.slides import lay_out_slides
+    from nnsweep.results.selection import choose_metric
     from nnsweep.tracking import recorded_run
     from nnsweep.tracking.artifacts import combine_errors, gather_artifacts, raise_missing
 
@@ -315,8 +319,9 @@ def plot_command(
     inches = read_inches("page" if width is None else width)
     with lay_out_slides(font) if slides else lay_out_for(width=inches, font=font, has_notes=not no_notes):
         store, records, runs = find_runs(experiment, sweep, filter_, uri)
+        metric = choose_metric(runs, metric)
         check_metric(runs, metric)
-        telling = set(telling_runs(runs))
+        telling = set(telling_runs(runs, metric))
         run_ids = [record.run_id for record in records if record.run_id in telling]
         histories, missing = gather_artifacts(run_ids, partial(recorded_run.read_history, store))
         evaluations, more_missing = gather_artifacts(run_ids, partial(recorded_run.read_run_evaluation, store))

@@ -24,7 +24,8 @@ from nnsweep.jobs.job import Models
 from nnsweep.jobs.job_folder import RECORD
 from nnsweep.jobs.plan import close_lost_runs
 from nnsweep.results.factors import drop_constant
-from nnsweep.results.frame import frame, rank_runs, ranking_frame, selection
+from nnsweep.results.frame import frame
+from nnsweep.results.selection import rank_runs, ranking_frame, selection
 from nnsweep.results.tables.formats import write_table
 from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.results.ui_view import make_view

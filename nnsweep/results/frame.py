@@ -1,13 +1,12 @@
 """The frame: a pandas table with one row a run, which every table, picture and statistic starts from.
 
 Columns come in a fixed order, so that the table of a sweep looks the same however its records were found, and
-``attrs["settings"]`` names those that were asked for, as against what came out. Which runs count, which of them is
-the best and which a user filters out is decided here, too.
+``attrs["settings"]`` names those that were asked for, as against what came out. Which runs count and
+which a user filters out is decided here, too.
 """
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.filters import IncomparableError, MixedColumn, make_filter
+from nnsweep.results.metrics import bound_metric
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES, RunRecord
 
@@ -36,10 +36,6 @@ METRICS = (
 )
 LAST = ("run_id", "sweep", "job")
 COUNTS = (*SIZES, "best_epoch", "epoch_flops", *SAMPLES)
-SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
-SELECTED_ON_VALIDATION = "test_accuracy: test accuracy at the epoch of best validation accuracy"
-SEALED = "best_val_accuracy: the best validation accuracy; the test part is sealed, and nothing is known of it"
-SELECTED_ON_TEST = "no validation set: the epoch was selected on the test set, so these accuracies are optimistic"
 
 
 def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -77,22 +73,6 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     table = pd.DataFrame({name: pd.Series(values, dtype=_choose_dtype(values)) for name, values in columns.items()})
     table.attrs["settings"], table.attrs["others"] = settings, others
     return table
-
-
-def ranking_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Make a frame of what ranks the runs alone: the whole frame of 10,000 runs takes a second."""
-    accuracies = ("best_val_accuracy", "test_accuracy")
-    return frame(
-        [
-            replace(
-                record,
-                settings={},
-                metrics={name: record.metrics[name] for name in accuracies if name in record.metrics},
-                others={},
-            )
-            for record in records
-        ]
-    )
 
 
 def list_settings(runs: pd.DataFrame) -> list[str]:
@@ -230,29 +210,8 @@ def long_form(histories: Mapping[str, pd.DataFrame], records: Sequence[RunRecord
     return table.assign(value=np.concatenate(values))
 
 
-def rank_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Put the best run first and what did not finish last.
-
-    Finished runs come by `best_val_accuracy`; after them those that have only `test_accuracy`, by that. Equal ones
-    come by name, then by job. NaN, infinity and whatever else is no accuracy never rank.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A frame of runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same rows in a new order, numbered from 0.
-    """
-    keys = list(zip(_rank(runs), _texts(runs, "name"), take_numbers(runs, "job", default=0.0), strict=True))
-    order = sorted(range(len(runs)), key=keys.__getitem__)
-    return runs.iloc[order].reset_index(drop=True)
-
-
 def take_metric(runs: pd.DataFrame, metric: str) -> list[float | None]:
-    """Give the metric of each run that counts: finished, with a finite value, for an accuracy one from 0 to 1.
+    """Give the metric of each run that counts: finished, with a finite value that the metric can be.
 
     Parameters
     ----------
@@ -266,93 +225,13 @@ def take_metric(runs: pd.DataFrame, metric: str) -> list[float | None]:
     list of float or None
         One for each row; ``None`` for a run that does not count.
     """
-    low, high = (0.0, 1.0) if metric.endswith("_accuracy") else (-math.inf, math.inf)
+    low, high = bound_metric(metric)
     numbers = take_numbers(runs, metric)
-    states = _texts(runs, "state") if "state" in runs.columns else ["finished"] * len(runs)
+    states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
     return [
         number if state == "finished" and low <= number <= high and math.isfinite(number) else None
         for number, state in zip(numbers, states, strict=True)
     ]
-
-
-def smaller_is_better(metric: str) -> bool:
-    """Tell by its name whether less of a metric is better: costs, losses, errors and seconds.
-
-    Examples
-    --------
-    >>> smaller_is_better("final_train_cost"), smaller_is_better("test_accuracy")
-    (True, False)
-    """
-    return metric.endswith(SMALLER_IS_BETTER)
-
-
-def selection(runs: pd.DataFrame) -> str:
-    """Say in a sentence how the epoch was selected that the finished runs' test accuracies belong to.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A frame of runs, with all its columns.
-
-    Returns
-    -------
-    str
-        One line; empty if no run has an accuracy.
-    """
-    tiers = [tier for tier, _ in _rank(runs)]
-    validated, unvalidated = tiers.count(0), tiers.count(1)
-    if validated and not any(number is not None for number in _accuracies(runs, "test_accuracy")):
-        return SEALED if any(find_sealed(runs)) else ""
-    if validated and unvalidated:
-        return f"{SELECTED_ON_VALIDATION}; {unvalidated} of {validated + unvalidated} runs have {SELECTED_ON_TEST}"
-    if validated:
-        return SELECTED_ON_VALIDATION
-    return SELECTED_ON_TEST if unvalidated else ""
-
-
-def find_sealed(runs: pd.DataFrame) -> list[bool]:
-    """Tell for each run whether its test part was sealed when it was trained; it may have been unsealed since."""
-    name = "trainer.sealed_test"
-    return [value is True for value in plain(runs[name])] if name in runs.columns else [False] * len(runs)
-
-
-def note_selection(runs: pd.DataFrame, metric: str) -> str:
-    """Say as a picture's note how the epoch was selected that its test accuracies belong to.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A frame of runs, with all its columns.
-    metric : str
-        What the picture shows.
-
-    Returns
-    -------
-    str
-        A sentence; empty for another metric, and if no run has an accuracy.
-    """
-    note = selection(runs).removeprefix("test_accuracy: ") if metric == "test_accuracy" else ""
-    return f"{note[0].upper()}{note[1:]}." if note else ""
-
-
-def _rank(runs: pd.DataFrame) -> list[tuple[int, float]]:
-    """Give the tier of each run and minus the accuracy that ranks it there, so that the best comes first.
-
-    Tier 0: selected on validation, 1: selected on the test set, 2: finished without accuracy, 3: not finished.
-    """
-    columns = _texts(runs, "state"), _accuracies(runs, "best_val_accuracy"), _accuracies(runs, "test_accuracy")
-    return [
-        (3, 0.0) if state != "finished" else (0, -val) if val is not None else (2, 0.0) if test is None else (1, -test)
-        for state, val, test in zip(*columns, strict=True)
-    ]
-
-
-def _accuracies(runs: pd.DataFrame, name: str) -> list[float | None]:
-    return [number if 0 <= number <= 1 else None for number in take_numbers(runs, name)]
-
-
-def _texts(runs: pd.DataFrame, name: str) -> list[str]:
-    return [str(value) for value in plain(runs[name])] if name in runs.columns else [""] * len(runs)
 
 
 def narrow_runs(

@@ -23,13 +23,13 @@ from nnsweep.results.factors import (
     varying_settings,
 )
 from nnsweep.results.frame import check_columns, check_metric, coded, plain, take_metric, take_numbers
+from nnsweep.results.metrics import is_accuracy, split_metric
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES
 
 FAILURES = ("chance", "ignore")
 """What a failed run's accuracy counts as: that of guessing, or nothing."""
 FAILED = ("failed", "diverged")
-VALIDATED = ("best_val_accuracy", "val_accuracy")
 BARE = tuple(name for name in CHOICES if name != "output_activation")
 """Settings whose values say by themselves what they are of."""
 MOST_TWINS = 5
@@ -227,14 +227,15 @@ class _Results(NamedTuple):
 def _take_results(runs: pd.DataFrame, metric: str) -> _Results:
     repeats, ignore_failures = find_repeats(runs), runs.attrs.get("failures") == "ignore"
     states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
-    values, accuracies = take_metric(runs, metric), take_metric(runs, "test_accuracy")
-    may_lack = metric in VALIDATED  # without a validation part no run has it, and that is no failure
+    name = split_metric(metric)
+    may_lack = name is not None and name.part == "val"  # without a validation part no run has it: that is no failure
+    values, tested = take_metric(runs, metric), take_metric(runs, f"test_{name.measure}" if name else metric)
     is_failure = [
-        state in FAILED or (state == "finished" and value is None and not (may_lack and accuracy is not None))
-        for state, value, accuracy in zip(states, values, accuracies, strict=True)
+        state in FAILED or (state == "finished" and value is None and not (may_lack and other is not None))
+        for state, value, other in zip(states, values, tested, strict=True)
     ]
     counts = values
-    if metric.endswith("_accuracy") and not ignore_failures:
+    if is_accuracy(metric) and not ignore_failures:
         chances = [None if math.isnan(chance) else chance for chance in take_numbers(runs, "chance_accuracy")]
         different = {*chances} - {None}
         common = different.pop() if len(different) == 1 else None  # also of runs that failed before theirs was known

@@ -25,7 +25,7 @@ WANTED: Mapping[str, str] = {
     "effects": "what nnsweep.effects(runs) returns",
     "levels": "what nnsweep.marginal_means(runs) returns, or its levels",
     "experiment": "the name of an experiment, such as 'depth_width'",
-    "metric": "the name of a column of results, such as 'test_accuracy'",
+    "metric": "the name of a column of results, such as 'test_accuracy', or of a measure, such as 'log_loss'",
     "uri": "the address of a store, such as 'sqlite:///mlflow.db'",
 }
 """What an argument must be, by its name."""
@@ -98,7 +98,7 @@ _KINDS: Mapping[str, Callable[[object], bool]] = {
     "effects": _is_frame,
     "levels": _is_frame,
     "experiment": _is_text,
-    "metric": _is_text,
+    "metric": lambda value: value is None or _is_text(value),
     "uri": lambda value: value is None or _is_text(value),
 }
 

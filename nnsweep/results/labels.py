@@ -1,7 +1,7 @@
 """A label: what became of a training, in a word that turns a grid into an explanation.
 
 Every rule is a function of one curve and a few thresholds, so the same curve always has the same label. The curve
-is the accuracy that epochs are selected by: validation, or test where there is no validation part. A change counts
+is the measure that epochs are selected by: on validation, or test where there is no validation part. A change counts
 only if it is more than the curve's own noise, more than the examples can resolve, and large enough to matter.
 """
 
@@ -14,6 +14,8 @@ import pandas as pd
 
 from nnsweep.results.frame import rows
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import bound_metric, is_accuracy, is_bounded, measure_text, metric_text, split_metric
+from nnsweep.results.selection import list_metrics
 from nnsweep.results.trend import (
     LEAST_POINTS,
     Curve,
@@ -42,12 +44,14 @@ SURPRISE = 0.001
 """How improbable an accuracy must be by chance alone to be more than that."""
 CHANCE_MARGIN = 0.05
 """How far above chance that is where the number of examples is not known."""
+UNTRAINED_MARGIN = 0.01
+"""How far beyond the untrained network it is for a measure without bounds, of the way to a perfect one."""
 RAREST = 1e-9
 """The least probability of guessing right that is not taken for none."""
 SIGNIFICANCE = 0.01
 """How improbable the rise of a last stretch must be without a trend."""
 LEAST_CHANGE = 0.01
-"""The least difference of accuracy that matters."""
+"""The least difference of accuracy that matters; of a measure without bounds, of how far its curve has come."""
 SEEN_EXAMPLES = 2
 """The least difference that matters, in examples."""
 FALLEN_EXAMPLES = 5
@@ -87,13 +91,14 @@ def label(
     chance: float | None = None,
     n_samples: float | None = None,
     scale: float | None = None,
+    measure: str | None = None,
 ) -> Outcome:
     """Label a training: the first that holds of diverged, not finished, at chance, still improving, fallen, plateaued.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        ``epoch``, ``train_cost`` and accuracies, NaN where they were not measured.
+        ``epoch``, ``train_cost`` and measures, NaN where they were not taken.
     state : str
         The run's state.
     chance : float, optional
@@ -102,6 +107,8 @@ def label(
         How many examples the accuracy is measured on.
     scale : float, optional
         How large the features are, if that is too large: the likely cause of a training that diverged or is stuck.
+    measure : str, optional
+        What its epoch is selected by; by default accuracy, or RMSE where there is none.
 
     Returns
     -------
@@ -113,17 +120,21 @@ def label(
         return outcome._replace(words=outcome.words + cause)
     if state != "finished":
         return Outcome(state, None, f"{state}: it did not finish")
-    curve = find_selecting_curve(history)
-    limit = bound_guessing(curve, chance=chance, n_samples=n_samples)
+    curve = find_selecting_curve(history, measure)
+    has_chance = not curve.metric or is_accuracy(curve.metric)
+    limit = bound_guessing(curve, chance=chance, n_samples=n_samples) if has_chance else bound_untrained(curve)
     if (outcome := label_chance(curve, limit)) is not None:
         return outcome._replace(words=outcome.words + cause)
     if len(curve.values) < LEAST_POINTS:
-        return Outcome(UNCLEAR, None, f"too few measurements of accuracy to judge: {len(curve.values)}")
+        return Outcome(UNCLEAR, None, f"too few measurements of {_name_measure(curve)} to judge: {len(curve.values)}")
     examples, far = n_samples or math.inf, bound_noise(curve.values, NOISES)
+    matters = LEAST_CHANGE
+    if not is_bounded(curve.metric):  # a hundredth of its way is all that can be said of a measure in units of its own
+        examples, matters = math.inf, LEAST_CHANGE * float(curve.values.max() - curve.values[0])
     outcome = (
-        label_improvement(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples))
-        or label_fall(curve, least=max(LEAST_CHANGE, FALLEN_EXAMPLES / examples, far), guessing=limit)
-        or label_plateau(curve, least=max(LEAST_CHANGE, SEEN_EXAMPLES / examples, far))
+        label_improvement(curve, least=max(matters, SEEN_EXAMPLES / examples))
+        or label_fall(curve, least=max(matters, FALLEN_EXAMPLES / examples, far), guessing=limit)
+        or label_plateau(curve, least=max(matters, SEEN_EXAMPLES / examples, far))
     )
     return outcome._replace(words=outcome.words + SLOWED) if _has_run_out(outcome, curve, history) else outcome
 
@@ -146,13 +157,15 @@ def outcomes(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> pd.Da
     """
     check_inputs(["name", "run_id"], runs=runs, histories=histories)
     labels = []
-    for row in rows(runs):
+    for row, metric in zip(rows(runs), list_metrics(runs), strict=True):
         history = histories.get(str(row["run_id"]), NOTHING)
-        n_samples = "n_test_samples" if find_selecting_curve(history).metric == "test_accuracy" else "n_val_samples"
+        measure = metric.removeprefix("test_") if metric else None
+        curve = find_selecting_curve(history, measure)
+        n_samples = "n_test_samples" if curve.metric.startswith("test_") else "n_val_samples"
         columns = {"chance": "chance_accuracy", "n_samples": n_samples, "scale": "feature_scale"}
         values = {name: row.get(column) for name, column in columns.items()}
         numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
-        labels.append(label(history, str(row["state"]), **numbers))
+        labels.append(label(history, str(row["state"]), measure=measure, **numbers))
     table = pd.DataFrame({"name": runs["name"], "run_id": runs["run_id"]}, index=runs.index)
     table["outcome"] = [one.name for one in labels]
     table["outcome_epoch"] = pd.array([one.epoch for one in labels], dtype="Int64")
@@ -194,27 +207,46 @@ def bound_guessing(
     return (below if special.bdtr(below, n, chance) >= level else below + 1) / n
 
 
+def bound_untrained(curve: Curve) -> float | None:
+    """Give the best value of a measure, as its curve has it, that is no more than the untrained network's.
+
+    It is better than that only by more than `CHANCE_MARGIN` if the measure is bounded, or `UNTRAINED_MARGIN` of the way
+    to a perfect one; None if it was not taken at epoch 0.
+    """
+    if len(curve.values) < 2 or curve.epochs[0] != 0:
+        return None
+    untrained = float(curve.values[0])
+    if is_bounded(curve.metric):
+        return untrained + CHANCE_MARGIN
+    perfect = max(curve.sign * end if math.isfinite(end) else 0.0 for end in bound_metric(curve.metric))
+    return untrained + UNTRAINED_MARGIN * abs(perfect - untrained)
+
+
 def label_chance(curve: Curve, limit: float | None) -> Outcome | None:
-    """Tell a training whose best accuracy is not above the bound of `bound_guessing`."""
+    """Tell a training whose best value is not above the bound of `bound_guessing` or `bound_untrained`."""
     if limit is None or not len(curve.values) or curve.values.max() > limit:
         return None
-    best = f"its best {_name_curve(curve)}, {curve.values.max():.3f}"
-    return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no better than guessing (up to {limit:.3f})")
+    best = f"its best {metric_text(curve.metric)}, {_write(curve, float(curve.values.max()))}"
+    reach = f"{'up' if curve.sign > 0 else 'down'} to {_write(curve, limit)}"
+    return Outcome(AT_CHANCE, None, f"stuck at chance: {best}, is no better than guessing ({reach})")
 
 
 def label_improvement(curve: Curve, *, significance: float = SIGNIFICANCE, least: float = 0.0) -> Outcome | None:
-    """Tell a training whose accuracy rises over its last stretch: beyond noise, by `least`, to where it never was."""
+    """Tell a training that gets better over its last stretch: beyond noise, by `least`, to where it never was."""
     last = mark_last(curve.epochs)
     line = fit_rise(curve.epochs[last], curve.values[last], estimate_correlation(curve.values))
     earlier = smooth(curve.values)[~last]
     if line.p >= significance or line.gain < least or (len(earlier) and line.end <= earlier.max()):
         return None
     span = f"the last {int(np.ptp(curve.epochs[last]))} epochs"
-    return Outcome(STILL_IMPROVING, None, f"still improving: {_name_curve(curve)} rose by {line.gain:.3f} over {span}")
+    rose = f"{metric_text(curve.metric)} {'rose' if curve.sign > 0 else 'fell'}"
+    return Outcome(
+        STILL_IMPROVING, None, f"still improving: {rose} by {_write(curve, curve.sign * line.gain)} over {span}"
+    )
 
 
 def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | None = None) -> Outcome | None:
-    """Tell a training whose accuracy ends below its best by more than `least`, since the epoch of the best.
+    """Tell a training that ends below its best by more than `least`, since the epoch of the best.
 
     Both are medians: the best of the running ones, and that of the last stretch. If the training cost fell on
     meanwhile, it is overfitting; if it did not, or if nothing is left above `guessing`, the training collapsed. In
@@ -227,7 +259,8 @@ def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | N
     if best - end <= least:
         return None
     epoch, before = int(curve.epochs[place]), float(curve.costs[place])
-    fell = f"{_name_curve(curve)} fell from {best:.3f} to {end:.3f}"
+    verb = "fell" if curve.sign > 0 else "rose"
+    fell = f"{metric_text(curve.metric)} {verb} from {_write(curve, best)} to {_write(curve, end)}"
     if after < before and not is_lost:
         meanwhile = f"while training cost kept falling from {before:.3g} to {after:.3g}"
         return Outcome(OVERFITTING, epoch, f"overfitting since epoch {epoch}: {fell} {meanwhile}")
@@ -235,7 +268,7 @@ def label_fall(curve: Curve, *, least: float = LEAST_CHANGE, guessing: float | N
 
 
 def label_plateau(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
-    """Tell since when the running median of an accuracy has stayed within `least` of where it ends.
+    """Tell since when the running median of a curve has stayed within `least` of where it ends.
 
     Where it ends is the median of its last stretch, all of which belongs to the plateau.
     """
@@ -243,8 +276,9 @@ def label_plateau(curve: Curve, *, least: float = LEAST_CHANGE) -> Outcome:
     level = float(np.median(curve.values[last]))
     outside = np.flatnonzero((np.abs(smooth(curve.values) - level) > least) & ~last)
     place = int(outside[-1]) + 1 if len(outside) else 0
-    epoch, stays = int(curve.epochs[place]), f"stays at {level:.3f} (sd {estimate_noise(curve.values):.3f})"
-    return Outcome(PLATEAUED, epoch, f"plateaued since epoch {epoch}: {_name_curve(curve)} {stays}")
+    noise = _write(curve, curve.sign * estimate_noise(curve.values))
+    epoch, stays = int(curve.epochs[place]), f"stays at {_write(curve, level)} (sd {noise})"
+    return Outcome(PLATEAUED, epoch, f"plateaued since epoch {epoch}: {metric_text(curve.metric)} {stays}")
 
 
 def _has_run_out(outcome: Outcome, curve: Curve, history: pd.DataFrame) -> bool:
@@ -256,5 +290,11 @@ def _has_run_out(outcome: Outcome, curve: Curve, history: pd.DataFrame) -> bool:
     return len(rates) > 0 and bool(rates.iloc[-1] <= SLOW * rates.max())
 
 
-def _name_curve(curve: Curve) -> str:
-    return "validation accuracy" if curve.metric == "val_accuracy" else "test accuracy"
+def _name_measure(curve: Curve) -> str:
+    name = split_metric(curve.metric)
+    return measure_text(name.measure) if name else "accuracy"
+
+
+def _write(curve: Curve, value: float) -> str:
+    """Write a value of a curve as it was measured."""
+    return f"{curve.sign * value:.3f}" if is_bounded(curve.metric) else f"{curve.sign * value:.4g}"

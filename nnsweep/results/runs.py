@@ -12,8 +12,9 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import drop_constant
-from nnsweep.results.frame import FIRST, LAST, plain, rank_runs
+from nnsweep.results.frame import FIRST, LAST, plain
 from nnsweep.results.notebook import embed_figure, make_html_table, make_output
+from nnsweep.results.selection import rank_runs
 from nnsweep.results.tables.formats import Html, Markdown
 from nnsweep.results.tables.terminal import break_heading, choose_columns, list_columns, list_notes, write_short
 from nnsweep.results.wording import count

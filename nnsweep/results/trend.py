@@ -1,8 +1,8 @@
-"""A trend: where a curve of accuracy goes, apart from its noise.
+"""A trend: where a learning curve goes, apart from its noise.
 
-A training is judged by one curve, the accuracy that its epoch is selected by: validation, or test where there is no
-validation part. Its noise is estimated from the curve itself, and so is how much neighbouring values depend on each
-other, since a curve that wanders is easily taken for one that rises.
+A training is judged by one curve, the measure that its epoch is selected by: on validation, or test where there is no
+validation part. It is turned so that more is better. Its noise is estimated from the curve itself, and so is how much
+neighbouring values depend on each other, since a curve that wanders is easily taken for one that rises.
 """
 
 from functools import lru_cache
@@ -12,9 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nnsweep.results.metrics import find_sign
+
 Floats = NDArray[np.float64]
 
-SELECTING = ("val_accuracy", "test_accuracy")
+PARTS = ("val", "test")
+"""The parts that an epoch is selected on: the second where there is no first."""
+MEASURES = ("accuracy", "rmse")
+"""The measures of runs that were selected by no other, of which a history has one."""
 LAST_SHARE = 0.2
 """The share of the epochs that is the end of a curve."""
 LEAST_POINTS = 5
@@ -28,16 +33,16 @@ NO_NOISE = 1e-20
 
 
 class Curve(NamedTuple):
-    """An accuracy at the epochs at which it was measured.
+    """A measure at the epochs at which it was taken.
 
     Attributes
     ----------
     metric : str
-        Which accuracy: one of `SELECTING`, or empty if none was measured.
+        Which measure, and on which part: ``val_accuracy``; empty if none was taken.
     epochs : ndarray of shape (n_points,)
         The epochs.
     values : ndarray of shape (n_points,)
-        The accuracies, all finite.
+        Its values, all finite; times -1 where less of it is better, so that more of these is better always.
     costs : ndarray of shape (n_points,)
         The training cost at the same epochs; NaN where it is not known.
     """
@@ -47,19 +52,28 @@ class Curve(NamedTuple):
     values: Floats
     costs: Floats
 
+    @property
+    def sign(self) -> int:
+        """What its values are to be multiplied by to have those that were measured: 1 or -1."""
+        return find_sign(self.metric)
 
-def find_selecting_curve(history: pd.DataFrame) -> Curve:
-    """Take from a run's history the accuracy that its epoch is selected by.
+
+def find_selecting_curve(history: pd.DataFrame, measure: str | None = None) -> Curve:
+    """Take from a run's history the measure that its epoch is selected by.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        ``epoch``, ``train_cost``, and ``val_accuracy`` or ``test_accuracy``, NaN where they were not measured.
+        ``epoch``, ``train_cost``, and ``val_accuracy`` or ``test_accuracy`` or the same of another measure, NaN where
+        they were not measured.
+    measure : str, optional
+        The measure; by default the first of `MEASURES` that was taken.
     """
-    columns = {name: take_column(history, name) for name in ("epoch", "train_cost", *SELECTING)}
-    metric = next((name for name in SELECTING if np.isfinite(columns[name]).any()), "")
+    names = [f"{part}_{one}" for one in (MEASURES if measure is None else [measure]) for part in PARTS]
+    columns = {name: take_column(history, name) for name in ("epoch", "train_cost", *names)}
+    metric = next((name for name in names if np.isfinite(columns[name]).any()), "")
     measured = np.isfinite(columns[metric]) if metric else np.zeros(len(history), dtype=bool)
-    values = columns[metric or "epoch"][measured]
+    values = find_sign(metric) * columns[metric or "epoch"][measured]
     return Curve(metric, columns["epoch"][measured], values, columns["train_cost"][measured])
 
 

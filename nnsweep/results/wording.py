@@ -10,16 +10,6 @@ MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 UNITS = ("B", "kB", "MB", "GB", "TB")
-METRICS = {
-    "n_parameters": "number of parameters",
-    "duration_seconds": "training time in seconds",
-    "best_val_accuracy": "best validation accuracy",
-    "val_accuracy": "validation accuracy",
-    "train_cost": "training cost",
-    "val_cost": "validation cost",
-    "final_train_cost": "final training cost",
-    "max_test_accuracy": "maximum test accuracy over epochs",
-}
 
 
 def fixed(value: object, places: int) -> str:
@@ -140,17 +130,6 @@ def join_words(names: Sequence[str], most: int = SHOWN) -> str:
     if len(names) > most + 1:
         return f"{', '.join(names[:most])} and {len(names) - most:,} others"
     return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
-
-
-def metric_text(metric: str) -> str:
-    """Name a metric in a sentence or at an axis.
-
-    Examples
-    --------
-    >>> metric_text("n_parameters"), metric_text("test_accuracy")
-    ('number of parameters', 'test accuracy')
-    """
-    return METRICS.get(metric) or printable(metric.replace("_", " "))
 
 
 def short_name(name: str, others: Sequence[str] = ()) -> str:

@@ -9,19 +9,9 @@ from hypothesis import strategies as st
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import drop_constant
-from nnsweep.results.frame import (
-    frame,
-    list_settings,
-    long_form,
-    narrow_runs,
-    note_selection,
-    plain,
-    rank_runs,
-    rows,
-    selection,
-    smaller_is_better,
-    take_metric,
-)
+from nnsweep.results.frame import frame, list_settings, long_form, narrow_runs, plain, rows, take_metric
+from nnsweep.results.metrics import smaller_is_better
+from nnsweep.results.selection import note_selection, rank_runs, selection
 from nnsweep.tracking.record import RunRecord
 
 

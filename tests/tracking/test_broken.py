@@ -10,9 +10,10 @@ from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import plan
 from nnsweep.results.factors import drop_constant
-from nnsweep.results.frame import frame, narrow_runs, rank_runs
+from nnsweep.results.frame import frame, narrow_runs
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.study import Study
+from nnsweep.results.selection import rank_runs
 from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.tracking import earlier, query
 from nnsweep.tracking import runs as run

@@ -1,24 +1,23 @@
 """Bands: the mean of some histories by epoch, and how sure it is.
 
-A history is a frame with the columns ``epoch``, ``train_cost``, ``learning_rate`` and, where it was evaluated,
-``val_accuracy`` and ``test_accuracy``, with the cost of that part by which the best epoch is chosen (``val_cost`` or
-``test_cost``). What is not finite is not drawn.
+A history is a frame with the columns ``epoch``, ``train_cost``, ``learning_rate`` and, where it was evaluated, the cost
+and the measures on the validation and the test part: ``val_cost``, ``val_accuracy``, ``test_accuracy``. What is not
+finite is not drawn.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnsweep.results.statistics.intervals import bound_metric, widen_within
-from nnsweep.results.trend import take_column
+from nnsweep.results.metrics import bound_metric, is_cost, name_measure
+from nnsweep.results.statistics.intervals import widen_within
+from nnsweep.results.trend import find_selecting_curve, take_column
 
 RATE = "learning_rate"
-PANELS = ("train_cost", "val_cost", "test_cost", "val_accuracy", "test_accuracy", RATE)
-COSTS = tuple(name for name in PANELS if name.endswith("_cost"))
-ACCURACIES = tuple(name for name in PANELS if name.endswith("_accuracy"))
+COSTS = ("train_cost", "val_cost", "test_cost")
 LEAST_SEEDS = 3
 """How many seeds an interval of a curve needs; for two the band is from one to the other."""
 HIGHEST = 1e30  # what a panel can still place on its axis without overflow
@@ -61,7 +60,7 @@ def band(histories: Sequence[pd.DataFrame], metric: str, *, are_independent: boo
         from scipy import special  # its import takes longer than a picture that needs none of it
 
         half = special.stdtrit(len(curves) - 1, 0.975) * values.std(axis=0, ddof=1) / np.sqrt(len(curves))
-        if metric in COSTS and (mean >= 0).all():
+        if is_cost(metric) and (mean >= 0).all():
             ratio = np.divide(half, mean, out=np.zeros_like(mean), where=mean > 0)
             low, high = mean * np.exp(-ratio), (mean * np.exp(ratio)).clip(max=HIGHEST)
         else:
@@ -75,6 +74,17 @@ def take_points(history: pd.DataFrame, metric: str) -> tuple[NDArray[np.float64]
     values = take_column(history, metric)
     evaluated = np.isfinite(values)
     return take_column(history, "epoch")[evaluated], values[evaluated].clip(-HIGHEST, HIGHEST)
+
+
+def list_panels(histories: Collection[pd.DataFrame], measure: str | None = None) -> list[str]:
+    """List the curves that have a panel, as far as there are any: costs, a measure on both parts, the learning rate.
+
+    The measure is by default the one of `nnsweep.results.trend.MEASURES` that the histories have.
+    """
+    if measure in (None, "cost"):
+        measure = next(filter(None, (name_measure(find_selecting_curve(one).metric) for one in histories)), "accuracy")
+    names = dict.fromkeys((*COSTS, f"val_{measure}", f"test_{measure}", RATE))
+    return [name for name in names if is_present(name, histories)]
 
 
 def is_present(metric: str, histories: Iterable[pd.DataFrame]) -> bool:

@@ -1,4 +1,4 @@
-"""Accuracy against cost: every configuration, and the front of those that nothing cheaper equals."""
+"""Results against cost: every configuration, and the front of those that nothing cheaper equals."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from numpy.typing import NDArray
 
-from nnsweep.results.frame import note_selection, smaller_is_better, take_numbers
+from nnsweep.results.frame import take_numbers
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import bound_metric, metric_text, smaller_is_better, write_rough
 from nnsweep.results.plots.figure import (
     POINTS,
     add_legend,
@@ -26,10 +27,10 @@ from nnsweep.results.plots.figure import (
 )
 from nnsweep.results.plots.spans import BAND_REACH, Span, cover, pad, unite
 from nnsweep.results.plots.style import NAMED, OTHERS, Style, style_configurations, tag
-from nnsweep.results.statistics.intervals import bound_metric
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
+from nnsweep.results.selection import choose_metric, note_selection
+from nnsweep.results.statistics.summary import EstimatedConfiguration, estimate_configurations
 from nnsweep.results.statistics.tradeoff import mark_pareto_front
-from nnsweep.results.wording import count, metric_text
+from nnsweep.results.wording import count
 
 PARAMETERS = "n_parameters"
 SPAN = 10.0
@@ -54,7 +55,7 @@ class Priced(NamedTuple):
     place: int = 0
 
 
-def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCURACY, title: str = "") -> Figure:
+def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str | None = None, title: str = "") -> Figure:
     """Draw the seed means over what they cost.
 
     Parameters
@@ -63,7 +64,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
         A frame of runs.
     cost : str
         The column of costs, of which the mean over the seeds counts: ``n_parameters``, ``duration_seconds``, ….
-    metric : str
+    metric : str, optional
         What came out, the higher the better.
     title : str
         A line above.
@@ -76,6 +77,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
         an arrow at its edge stands for a configuration beyond it, or for an interval that goes on.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     priced = []
     costs_of = take_numbers(runs, cost)
     groups = estimate_configurations(runs, metric)
@@ -85,7 +87,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
             priced.append(Priced(group, mean, place))
     if not priced:
         return nothing(f"no result with a cost ({metric_text(cost)})", title)
-    front = order_front(priced)
+    front = order_front(priced, is_smaller_better=smaller_is_better(metric))
     styles = style_configurations([group.label for group in groups])
     figure = blank(page().width, 3.9 + 0.25 * bool(title), title)
     axes = figure.subplots()
@@ -93,7 +95,8 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     shown = _choose_span(priced, front, metric)
     _draw(axes, priced, front, styles, shown)
     legend: dict[str, Mapping[str, object]] = {
-        f"{one.group.label}: {one.group.mean:.3f}": styles[one.group.label].point for one in priced[:NAMED]
+        f"{one.group.label}: {write_rough(metric, one.group.mean)}": styles[one.group.label].point
+        for one in priced[:NAMED]
     }
     legend["on the front"] = RING | STEP
     if any(styles[one.group.label] == OTHERS for one in priced):
@@ -103,7 +106,7 @@ def plot_cost(runs: pd.DataFrame, *, cost: str = PARAMETERS, metric: str = ACCUR
     return figure
 
 
-def order_front(priced: Sequence[Priced]) -> list[Priced]:
+def order_front(priced: Sequence[Priced], *, is_smaller_better: bool = False) -> list[Priced]:
     """Give the configurations that none of the same cost or less equals, from the cheapest up; of equal ones the first.
 
     Examples
@@ -113,7 +116,8 @@ def order_front(priced: Sequence[Priced]) -> list[Priced]:
     """
     table = pd.DataFrame([(one.cost, one.group.mean) for one in priced], columns=["cost", "mean"], dtype=float)
     front = {(one.cost, one.group.mean): one for one in reversed(priced)}
-    points = table[mark_pareto_front(table, "cost", "mean")].drop_duplicates().sort_values("cost")
+    is_on_front = mark_pareto_front(table, "cost", "mean", is_smaller_better=is_smaller_better)
+    points = table[is_on_front].drop_duplicates().sort_values("cost")
     return [front[cost, mean] for cost, mean in points.itertuples(index=False)]
 
 

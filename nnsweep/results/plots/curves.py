@@ -14,28 +14,32 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import (
+    PARTS,
+    measure_text,
+    metric_text,
+    name_measure,
+    smaller_is_better,
+    split_metric,
+)
 from nnsweep.results.plots.bands import (
-    ACCURACIES,
     COSTS,
-    PANELS,
     RATE,
     Band,
     band,
     describe_bands,
     is_present,
+    list_panels,
     take_points,
 )
 from nnsweep.results.plots.figure import TITLE_POINTS, add_legend, panelled
 from nnsweep.results.plots.spans import View, apply_view, choose_view, describe_outside, is_band_cut, join_outside
 from nnsweep.results.plots.style import OTHERS, Style, style_configurations, style_levels, tag
-from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
-from nnsweep.results.trend import SELECTING, take_column
-from nnsweep.results.wording import metric_text
+from nnsweep.results.selection import choose_metric
+from nnsweep.results.statistics.summary import estimate_configurations
+from nnsweep.results.trend import find_selecting_curve, take_column
 from nnsweep.text import printable
 
-ALIKE_METRICS = (("train_cost",), ("val_cost", "test_cost"), ACCURACIES, (RATE,))
-"""The metrics whose panels show the same range, so that they can be compared."""
-PARTS = {"train": "training", "val": "validation", "test": "test"}
 CROSS = {"marker": "x", "markersize": 7, "zorder": 3, "clip_on": False}
 
 
@@ -61,7 +65,11 @@ class CurveGroup(NamedTuple):
 
 
 def learning_curves(
-    histories: Mapping[str, pd.DataFrame], *, groups: Mapping[str, Collection[str]] | None = None, title: str = ""
+    histories: Mapping[str, pd.DataFrame],
+    *,
+    groups: Mapping[str, Collection[str]] | None = None,
+    measure: str | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw the histories of a sweep: a panel for each quantity, a line for each run.
 
@@ -71,7 +79,9 @@ def learning_curves(
         ``{name of the run: history}``.
     groups : mapping, optional
         ``{label of a configuration: names of its runs}``, the best first; names without a history are skipped. By
-        default every run is one of its own, ordered by its highest validation accuracy or else test accuracy.
+        default every run is one of its own, ordered by its best value of the measure on validation or else test.
+    measure : str, optional
+        The measure that has panels beside the costs; accuracy if not given, or RMSE where there is none.
     title : str
         A line above the panels.
 
@@ -82,15 +92,15 @@ def learning_curves(
         the last cost of a run that diverged.
     """
     if groups is None:
-        groups = {name: [name] for name in sorted(histories, key=lambda name: -_score(histories[name]))}
+        groups = {name: [name] for name in sorted(histories, key=lambda name: -_score(histories[name], measure))}
     styles = style_configurations([*groups])
     drawn = [
         (label, CurveGroup([histories[name]], styles[label], place))
         for place, (label, names) in enumerate(groups.items())
-        for name in sorted(histories.keys() & names, key=lambda name: (-_score(histories[name]), name))
+        for name in sorted(histories.keys() & names, key=lambda name: (-_score(histories[name], measure), name))
     ]
     lines = [line for _, line in drawn]
-    figure, panels = panelled([name for name in PANELS if is_present(name, histories.values())], title)
+    figure, panels = panelled(list_panels(histories.values(), measure), title)
     outside = draw_panels(panels, lines, "run")
     for line in lines if "train_cost" in panels else ():
         _mark_end(panels["train_cost"], line.histories[0], line.style)
@@ -104,7 +114,7 @@ def learning_curves(
 
 
 def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
-    """Draw one job's history: costs together, accuracies together, learning rate.
+    """Draw one job's history: costs together, each measure on both parts, learning rate.
 
     Parameters
     ----------
@@ -118,7 +128,12 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
     matplotlib.figure.Figure
         One line a quantity; the parts of the data have shades of their own, which are those of no configuration.
     """
-    together = {"cost": COSTS, "accuracy": ACCURACIES, "learning rate": (RATE,)}
+    measures = [name.measure for name in map(split_metric, history.columns) if name is not None]
+    kept = dict.fromkeys(one for one in measures if one != "cost" and not one.startswith("weighted_"))
+    together: dict[str, tuple[str, ...]] = {"cost": COSTS} | {
+        measure_text(one): (f"val_{one}", f"test_{one}") for one in kept
+    }
+    together["learning rate"] = (RATE,)
     present = {name: [one for one in metrics if is_present(one, [history])] for name, metrics in together.items()}
     styles = dict(zip(PARTS, style_levels([*PARTS]), strict=True))
     figure, panels = panelled([name for name, metrics in present.items() if metrics], title)
@@ -129,24 +144,20 @@ def job_curves(history: pd.DataFrame, title: str = "") -> Figure:
             _draw_band(axes, one, styles.get(metric.partition("_")[0], styles["train"]), None)
         view = choose_view(present[name][0], bands, bands)
         _finish_panel(axes, name if len(bands) > 1 else metric_text(present[name][0]), view)
-        outside.append(describe_outside(name, view, bands, "curve"))
+        outside.append(_describe_outside(present[name][0], name, view, bands, "curve"))
     if "train_cost" in present["cost"]:
         _mark_end(panels["cost"], history, styles["train"])
-    parts = [part for part in PARTS if any(f"{part}_{name}" in present[name] for name in ("cost", "accuracy"))]
+    drawn = {metric for metrics in present.values() for metric in metrics}
+    parts = [part for part in PARTS if any(metric.startswith(f"{part}_") for metric in drawn)]
     legend = {PARTS[part]: styles[part].line for part in parts}
     add_legend(figure, [*legend], [*legend.values()], notes=[join_outside(outside)])
     return figure
 
 
-def _score(history: pd.DataFrame) -> float:
-    """Rate a run by its best accuracy; one that diverged comes after all others."""
-    if has_diverged(history):
-        return -math.inf
-    for metric in SELECTING:
-        values = take_points(history, metric)[1]
-        if len(values):
-            return float(values.max())
-    return -1.0
+def _score(history: pd.DataFrame, measure: str | None) -> float:
+    """Rate a run by the best value of its measure; one without any and one that diverged come after all others."""
+    values = find_selecting_curve(history, measure).values
+    return float(values.max()) if len(values) and not has_diverged(history) else -math.inf
 
 
 def has_diverged(history: pd.DataFrame) -> bool:
@@ -157,9 +168,9 @@ def has_diverged(history: pd.DataFrame) -> bool:
 
 
 def plot_learning_curves(
-    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, metric: str = ACCURACY, title: str = ""
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], *, metric: str | None = None, title: str = ""
 ) -> Figure:
-    """Draw costs and accuracies over the epochs, a line for each configuration.
+    """Draw costs and the measure over the epochs, a line for each configuration.
 
     Parameters
     ----------
@@ -167,8 +178,8 @@ def plot_learning_curves(
         A frame of runs.
     histories : mapping
         ``{run_id: history}``; runs without one are left out.
-    metric : str
-        What orders the configurations.
+    metric : str, optional
+        What orders the configurations; its measure has panels beside the costs.
     title : str
         A line above the panels.
 
@@ -177,10 +188,11 @@ def plot_learning_curves(
     matplotlib.figure.Figure
         The eight best have colour and band and are named in the legend, the others are grey. A band is the 95 %
         interval of the mean, point by point, for three or more seeds, and from the lowest to the highest one for two,
-        and for folds and splits, which are not independent. Accuracies and costs are shown from where the best have
+        and for folds and splits, which are not independent. Measures and costs are shown from where the best have
         settled on.
     """
     check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
+    metric = choose_metric(runs, metric)
     groups = estimate_configurations(runs, metric)
     styles = style_configurations([group.label for group in groups])
     run_ids = [str(run_id) for run_id in runs["run_id"]]
@@ -192,7 +204,8 @@ def plot_learning_curves(
             labels.append(f"{printable(group.label)}{failed}")
             lines.append(CurveGroup(own, styles[group.label], place, group.kind == "seed"))
     all_histories = [one for line in lines for one in line.histories]
-    figure, panels = panelled([name for name in PANELS if name != RATE and is_present(name, all_histories)], title)
+    names = [name for name in list_panels(all_histories, name_measure(metric)) if name != RATE]
+    figure, panels = panelled(names, title)
     notes = [draw_panels(panels, lines, "configuration")]
     if panels:
         n_absent = sum(not group.finished for group in groups)
@@ -223,10 +236,11 @@ def draw_panels(panels: Mapping[str, Axes], lines: Sequence[CurveGroup], noun: s
         A sentence on what lies outside the panels.
     """
     outside, cut = [], set()
-    for metrics in ALIKE_METRICS:
-        present = [metric for metric in metrics if metric in panels]
-        if not present:
-            continue
+    alike: dict[str, list[str]] = {}  # panels that show the same range, so that they can be compared
+    for metric in panels:
+        name = split_metric(metric)
+        alike.setdefault(name.measure if name and name.part != "train" else metric, []).append(metric)
+    for measure, present in alike.items():
         bands = {metric: [_make_band(line, metric) for line in lines] for metric in present}
         everything = [(one, line) for metric in present for one, line in zip(bands[metric], lines, strict=True)]
         leading = [one for one, line in everything if line.style != OTHERS]
@@ -237,9 +251,15 @@ def draw_panels(panels: Mapping[str, Axes], lines: Sequence[CurveGroup], noun: s
                 _draw_band(panels[metric], one, line.style, line.place)
             _finish_panel(panels[metric], metric_text(metric), view)
             cut |= {place for place, one in enumerate(bands[metric]) if is_band_cut(one, view)}
-        name = metric_text(present[0]) if len(present) == 1 else present[0].rpartition("_")[2]
-        outside.append(describe_outside(name, view, bands[present[-1]], noun))
+        text = metric_text(present[0]) if len(present) == 1 else measure_text(measure)
+        outside.append(_describe_outside(present[0], text, view, bands[present[-1]], noun))
     return join_outside(outside, len(cut))
+
+
+def _describe_outside(metric: str, name: str, view: View | None, bands: Sequence[Band], noun: str) -> str:
+    """Say what lies outside a panel on the side on which it lies: above of costs and learning rates."""
+    is_smaller_better = metric == RATE or smaller_is_better(metric)
+    return describe_outside(name, view, bands, noun, is_smaller_better=is_smaller_better)
 
 
 def _make_band(line: CurveGroup, metric: str) -> Band:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import metric_text, smaller_is_better, write_rough
 from nnsweep.results.plots.figure import (
     POINTS,
     RIGHT,
@@ -31,7 +31,7 @@ from nnsweep.results.plots.style import (
     style_configurations,
 )
 from nnsweep.results.statistics.data_sets import DataSetComparison
-from nnsweep.results.wording import fixed, metric_text, probability, signed, write_digits
+from nnsweep.results.wording import probability, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,7 +202,7 @@ def _draw_cell(
     if pair["distinguishable"]:
         draw_frame(axes, (column, row))
     lines = [
-        signed(fixed(difference, 3) if metric.endswith("_accuracy") else write_digits(difference, 3)),
+        signed(write_rough(metric, difference)),
         "/".join(str(int(pair[name])) for name in ("n_better", "n_equal", "n_worse")),
         f"p {probability(float(pair['p_holm']))}".replace(" < ", "<"),
     ]

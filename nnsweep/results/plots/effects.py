@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import plain, take_numbers
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import ACCURACY, metric_text
 from nnsweep.results.plots.figure import (
     LINE,
     POINTS,
@@ -24,8 +25,7 @@ from nnsweep.results.plots.figure import (
 )
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
 from nnsweep.results.statistics.marginal_means import MarginalMeans
-from nnsweep.results.statistics.summary import ACCURACY
-from nnsweep.results.wording import count, metric_text, short_name, value_text
+from nnsweep.results.wording import count, short_name, value_text
 
 MOST_TERMS = 20
 TERM_ROW = 0.24
@@ -122,15 +122,15 @@ DARK = "#444444"
 MEAN = {"color": DARK, "marker": "D", "markersize": 4.5, "linestyle": "-", "linewidth": 1.5}
 
 
-def plot_marginal_means(levels: MarginalMeans | pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
+def plot_marginal_means(levels: MarginalMeans | pd.DataFrame, *, metric: str | None = None, title: str = "") -> Figure:
     """Draw what each value of a setting comes to on average over the other settings.
 
     Parameters
     ----------
     levels : MarginalMeans or pandas.DataFrame
         What `nnsweep.marginal_means` returns, or its ``levels``.
-    metric : str
-        What was averaged.
+    metric : str, optional
+        What was averaged, if the levels do not say so.
     title : str
         A line above.
 
@@ -154,7 +154,7 @@ def plot_marginal_means(levels: MarginalMeans | pd.DataFrame, *, metric: str = A
     height = min(LEVEL_ROW * n_rows, max(LINE * n_rows, room))
     figure = blank(page().width, 0.75 + 0.25 * bool(title) + height, title)
     axes = figure.subplots()
-    prepare(axes, metric_text(metric))
+    prepare(axes, metric_text(metric or levels.attrs.get("metric", ACCURACY)))
     for name, part in zip(names, shown, strict=True):
         labels.append(fit_text(short_name(name, names), page().width * 0.38))
         numbers = (take_numbers(part, end) for end in ("mean", "low", "high"))

@@ -164,8 +164,6 @@ LEAST_HEIGHT = 1.8
 """Inches that a figure has above its legend at least."""
 NARROWEST_PANEL = 1.9
 """Inches that a panel needs there."""
-FIRST = ("test_accuracy", "val_accuracy", "train_cost")
-"""The panels that such a row has at least."""
 LEAST_PANEL, LEAST_SMALL_PANEL = 2.2, 1.6
 """Inches that a panel, and a small one, need beside another."""
 TITLE_POINTS = 10.0
@@ -221,7 +219,7 @@ def panelled(names: Sequence[str], title: str = "", *, are_small: bool = False) 
     ----------
     names : sequence of str
         What the panels are known by; without any, the figure says that there is nothing. A low page, such as a slide,
-        has one row, with the accuracies first.
+        has one row, of the measure and the training cost before all else.
     title : str
         A line above the panels.
     are_small : bool
@@ -240,7 +238,7 @@ def panelled(names: Sequence[str], title: str = "", *, are_small: bool = False) 
     columns = max(1, min(wanted, int(page().width // least)))
     if page().height < LOW:  # one row, of what tells most
         columns = max(1, min(len(names), int(page().width // NARROWEST_PANEL)))
-        best = sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))[:columns]
+        best = sorted(names, key=_place_panel)[:columns]
         names = [name for name in names if name in best]
     rows = math.ceil(len(names) / columns)
     width = page().width if columns > 1 else min(NARROW, page().width)
@@ -250,6 +248,13 @@ def panelled(names: Sequence[str], title: str = "", *, are_small: bool = False) 
     for axes in panels.values():
         prepare(axes, "epoch")
     return figure, panels
+
+
+def _place_panel(name: str) -> int:
+    """Say how early a panel has its place in a row that has no room for all."""
+    if name.endswith("_cost"):
+        return 2 if name == "train_cost" else 3
+    return 0 if name.startswith("test_") else 1 if name.startswith("val_") else 3
 
 
 def prepare(axes: Axes, xlabel: str, ylabel: str = "") -> None:

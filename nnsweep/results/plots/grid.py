@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nnsweep.results.frame import note_selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import metric_text, smaller_is_better, write_rough
 from nnsweep.results.plots.drawing import SCALE
 from nnsweep.results.plots.figure import (
     LINE,
@@ -34,8 +34,9 @@ from nnsweep.results.plots.figure import (
 from nnsweep.results.plots.map_cells import Cells, MapCells, complete_map_axes, find_setting, gather_cells
 from nnsweep.results.plots.spans import choose_range
 from nnsweep.results.plots.style import ColourScale, colour_scale, draw_frame, letters_on, tag
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration
-from nnsweep.results.wording import count, join_words, metric_text, short_name, value_text
+from nnsweep.results.selection import choose_metric, note_selection
+from nnsweep.results.statistics.summary import EstimatedConfiguration
+from nnsweep.results.wording import count, join_words, short_name, value_text
 
 BAR = 0.95
 """Inches at the right for the scale of colours."""
@@ -100,7 +101,7 @@ def plot_grid(
     x: str | None = None,
     y: str | None = None,
     panels: Sequence[str] | None = None,
-    metric: str = ACCURACY,
+    metric: str | None = None,
     title: str = "",
 ) -> Figure:
     """Draw a map of the seed means over two settings, in small multiples of others.
@@ -116,7 +117,7 @@ def plot_grid(
     panels : sequence of str, optional
         The columns that make the panels, one for each combination of their values; whatever else varies if not given.
         A setting that is then in none of the three is not averaged over: a cell shows the best of its values.
-    metric : str
+    metric : str, optional
         What the cells hold the mean of.
     title : str
         A line above the panels.
@@ -135,6 +136,7 @@ def plot_grid(
         If a column is unknown, is a repeat or is named twice.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     if not len(runs):
         return nothing("no runs", title)
     across = None if x is None else find_setting(runs, x, "x")
@@ -149,7 +151,7 @@ def plot_grid(
     plan = _choose_plan(runs, whole, title)
     shown = whole.best_panels[: plan.n_panels]
     chart = whole._replace(panels={name: cells for name, cells in whole.panels.items() if name in shown})
-    colours = colour_scale(_choose_colours(chart))
+    colours = colour_scale(_choose_colours(chart), is_smaller_better=smaller_is_better(chart.metric))
     width, height = plan.size(chart)
     width = max(width, min(NARROW, page().width))
     notes = _wrap_notes(runs, chart, plan, n_all=len(whole.panels))
@@ -193,7 +195,7 @@ def _make_plan(chart: MapCells, content: str) -> _Plan:
     room = (page().width - right - left) / len(chart.columns)
     width, height = min(room, max(0.17, ticks)), min(0.17, 0.72 * page().height / len(chart.rows))
     if content:
-        texts = [_lines(cell, content) for cell in chart.cells if cell.finished]
+        texts = [_lines(cell, content, chart.metric) for cell in chart.cells if cell.finished]
         needed = max(measure_inches(line) for lines in texts for line in lines) + 0.08
         is_alone, is_low = len(chart.panels) == 1, page().height < LOW
         easy = room if is_low else EASY_WIDTH * ("interval" in content)
@@ -253,7 +255,7 @@ def _fill(axes: Axes, chart: MapCells, cells: Cells, *, colours: ColourScale, co
             if cell is None:
                 continue
             if content:
-                drawn.append(_write(axes, (column, row), cell, colours=colours, content=content))
+                drawn.append(_write(axes, (column, row), cell, chart.metric, colours=colours, content=content))
             if cell.rows in chart.places:
                 for artist in drawn:
                     tag(artist, chart.places[cell.rows])
@@ -262,46 +264,42 @@ def _fill(axes: Axes, chart: MapCells, cells: Cells, *, colours: ColourScale, co
 
 
 def _write(
-    axes: Axes, place: tuple[int, int], cell: EstimatedConfiguration, *, colours: ColourScale, content: str
+    axes: Axes, place: tuple[int, int], cell: EstimatedConfiguration, metric: str, *, colours: ColourScale, content: str
 ) -> Artist:
     look = {"ha": "center", "va": "center", "fontsize": POINTS, "zorder": 3}
     if not cell.finished:
         plate = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         return axes.text(*place, f"{cell.n_failed}{FAILED}" if cell.n_failed else "…", bbox=plate, **look)  # type: ignore[arg-type]
     letters = letters_on(colours.shade(cell.mean))
-    return axes.text(*place, "\n".join(_lines(cell, content)), color=letters, linespacing=1.0, **look)  # type: ignore[arg-type]
+    return axes.text(*place, "\n".join(_lines(cell, content, metric)), color=letters, linespacing=1.0, **look)  # type: ignore[arg-type]
 
 
-def _lines(cell: EstimatedConfiguration, content: str) -> list[str]:
+def _lines(cell: EstimatedConfiguration, content: str, metric: str) -> list[str]:
     """Write a cell's numbers; failed runs have a line of their own where there is no count of seeds."""
     failed = f"{cell.n_failed}{FAILED}" if cell.n_failed else ""
     numbers = {
-        "mean": _three(cell.mean),
-        "interval": _write_interval(cell),
+        "mean": write_rough(metric, cell.mean),
+        "interval": _write_interval(cell, metric),
         "count": f"n={len(cell.finished)} {failed}".strip(),
     }
     lines = [numbers[word] for word in content.split()]
     return lines if "count" in content or not failed else [*lines, failed]
 
 
-def _write_interval(cell: EstimatedConfiguration) -> str:
+def _write_interval(cell: EstimatedConfiguration, metric: str) -> str:
     """Write where an interval begins and ends, or half of it if its middle is the mean."""
     if math.isnan(cell.low):
         return NO_INTERVAL
     if cell.is_alike:  # an interval without width says no more than that the results are alike
         return ALIKE
     half = (cell.high - cell.low) / 2
-    if not _three(half).strip("0."):  # three decimals would make it nothing
+    if not write_rough(metric, half).strip("0."):  # three decimals would make it nothing
         return f"±{half:.1g}"
     if math.isclose(cell.high - cell.mean, cell.mean - cell.low, rel_tol=1e-9):
-        return f"±{_three(half)}"
-    ends = (_three(end) for end in (cell.low, cell.high))
+        return f"±{write_rough(metric, half)}"
+    ends = (write_rough(metric, end) for end in (cell.low, cell.high))
     low, high = (end[0] if end in ("0.000", "1.000") else end.removeprefix("0") for end in ends)
     return f"{low}{DASH}{high}"
-
-
-def _three(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
 def _choose_colours(chart: MapCells) -> tuple[float, float]:
@@ -325,8 +323,8 @@ def _describe(chart: MapCells, plan: _Plan, *, n_all: int) -> str:
     notes = [content.format(metric_text(chart.metric), kind=kind), *_describe_choices(chart)]
     n_below, n_above = sum(mean < low for mean in chart.means), sum(mean > high for mean in chart.means)
     if n_below or n_above:
-        colour, where, end = ("Darkest", "below", low) if n_below else ("Lightest", "above", high)
-        notes.append(f"{colour}: {where} {end:.6g} ({count(n_below or n_above, 'cell')}).")
+        where, end = ("below", low) if n_below else ("above", high)
+        notes.append(f"Darkest: {where} {end:.6g} ({count(n_below or n_above, 'cell')}).")
     if "interval" in plan.content and any(cell.has_no_interval for cell in cells):
         notes.append(f"{NO_INTERVAL}: one {kind} has no interval.")
     if "interval" in plan.content and any(cell.is_alike for cell in cells):
@@ -349,9 +347,10 @@ def _describe_choices(chart: MapCells) -> list[str]:
         names = join_words([short_name(name, chart.hidden) for name in chart.hidden])
         notes.append(f"Each cell shows the best choice of {names}.")
     is_same = chart.chosen is chart.best
-    notes.append(f"Solid frame: the best mean, {_three(chart.best.mean)}{', also chosen by validation' * is_same}.")
+    also = ", also chosen by validation" * is_same
+    notes.append(f"Solid frame: the best mean, {write_rough(chart.metric, chart.best.mean)}{also}.")
     if chart.chosen is not None and not is_same and any(cell is chart.chosen for cell in chart.cells):
-        notes.append(f"Dashed frame: chosen by validation, {_three(chart.chosen.mean)}.")
+        notes.append(f"Dashed frame: chosen by validation, {write_rough(chart.metric, chart.chosen.mean)}.")
     return notes
 
 

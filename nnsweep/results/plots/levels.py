@@ -10,15 +10,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nnsweep.results.factors import EXTENT, KINDS, check_settings, choose_axes, place_level, sort_levels
-from nnsweep.results.frame import check_columns, plain, smaller_is_better
+from nnsweep.results.frame import check_columns, plain
 from nnsweep.results.grouping import describe_settings
 from nnsweep.results.inputs import check_inputs
-from nnsweep.results.plots.bands import PANELS, RATE, band, describe_bands, is_present, take_points
+from nnsweep.results.metrics import name_measure, smaller_is_better
+from nnsweep.results.plots.bands import RATE, band, describe_bands, list_panels, take_points
 from nnsweep.results.plots.curves import CurveGroup, draw_panels
 from nnsweep.results.plots.figure import LOW, POINTS, add_legend, blank, fit_text, nothing, page, panelled, prepare
 from nnsweep.results.plots.spans import apply_view, choose_view
 from nnsweep.results.plots.style import NAMED, OTHERS, Style, style_levels
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
+from nnsweep.results.selection import choose_metric
+from nnsweep.results.statistics.summary import EstimatedConfiguration, estimate_configurations
 from nnsweep.results.wording import count, join_words, short_name, value_text
 
 ANY = " any"
@@ -45,9 +47,9 @@ class _Course(NamedTuple):
 
 
 def plot_curves_by(
-    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], by: str, *, metric: str = ACCURACY, title: str = ""
+    runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], by: str, *, metric: str | None = None, title: str = ""
 ) -> Figure:
-    """Draw costs and accuracies over the epochs, a line for each level of a setting: depth, width, activation, ….
+    """Draw costs and the measure over the epochs, a line for each level of a setting: depth, width, activation, ….
 
     Parameters
     ----------
@@ -57,8 +59,8 @@ def plot_curves_by(
         ``{run_id: history}``; runs without one are left out.
     by : str
         The column whose levels are compared.
-    metric : str
-        What a run must have come to.
+    metric : str, optional
+        What a run must have come to; its measure has panels beside the costs.
     title : str
         A line above the panels.
 
@@ -75,6 +77,7 @@ def plot_curves_by(
         If there is no such column, or it makes repeats.
     """
     check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
+    metric = choose_metric(runs, metric)
     check_columns(runs, by=[by])
     check_settings([by])
     column, run_ids = plain(runs[by]), [str(run_id) for run_id in plain(runs["run_id"])]
@@ -95,7 +98,8 @@ def plot_curves_by(
     is_of_seeds = bool(groups) and groups[0].kind == "seed"
     lines = [CurveGroup(levels[name].histories, styles[name], None, is_of_seeds) for name in best_first]
     drawn = [history for line in lines for history in line.histories]
-    figure, panels = panelled([name for name in PANELS if name != RATE and is_present(name, drawn)], title)
+    names = [name for name in list_panels(drawn, name_measure(metric)) if name != RATE]
+    figure, panels = panelled(names, title)
     notes = [draw_panels(panels, lines, "level")]
     if panels:
         sizes = [name for name in EXTENT if name != by and name in runs.columns] if by in EXTENT else []

@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nnsweep.results.factors import choose_axes, is_number, sort_levels
-from nnsweep.results.frame import note_selection
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import metric_text, write_rough
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, nothing, page
 from nnsweep.results.plots.style import GREY, OTHERS, Style, colour_scale, style_configurations, tag
-from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
-from nnsweep.results.wording import metric_text, short_name, value_text
+from nnsweep.results.selection import choose_metric, note_selection
+from nnsweep.results.statistics.summary import estimate_configurations
+from nnsweep.results.wording import short_name, value_text
 
 MOST_AXES = 8
 LEAST_ROOM = 0.6
@@ -41,14 +42,14 @@ class Scale:
     places: tuple[float, ...]
 
 
-def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = "") -> Figure:
+def plot_parallel(runs: pd.DataFrame, *, metric: str | None = None, title: str = "") -> Figure:
     """Draw settings as upright axes and the configurations as lines across them.
 
     Parameters
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
+    metric : str, optional
         What came out: the last axis.
     title : str
         A line above.
@@ -61,6 +62,7 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
         Eight settings at most, fewer on a narrow page.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     settings = choose_axes(runs, first=[name for name in ("depth", "width") if name in runs.columns])
     groups = estimate_configurations(runs, metric, by=settings)
     results = [group for group in groups if group.finished]
@@ -69,8 +71,8 @@ def plot_parallel(runs: pd.DataFrame, *, metric: str = ACCURACY, title: str = ""
     n_axes = min(MOST_AXES, int((page().width - 0.6) / LEAST_ROOM) - 1)
     hidden = settings[n_axes:]
     scales = [_make_scale(short_name(name, settings), place, groups) for place, name in enumerate(settings[:n_axes])]
-    low, high = colour_scale([group.mean for group in results])
-    ticks = {f"{low + share * (high - low):.3f}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
+    low, high, _ = colour_scale([group.mean for group in results])
+    ticks = {write_rough(metric, low + share * (high - low)): share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
     heights = tuple((group.mean - low) / (high - low) if group.finished else math.nan for group in groups)
     scales.append(Scale(name=metric_text(metric), ticks=ticks, places=heights))
     figure = blank(page().width, 3.6 + 0.25 * bool(title), title)

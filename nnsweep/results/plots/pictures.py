@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import EXTENT, choose_axes
-from nnsweep.results.frame import plain, rank_runs, smaller_is_better
+from nnsweep.results.frame import plain
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import name_measure, split_metric
 from nnsweep.results.plots.confusion import plot_confusion
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves, plot_learning_curves
@@ -29,9 +30,10 @@ from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.plots.slides import save_slides
 from nnsweep.results.plots.style import NAMED
+from nnsweep.results.selection import choose_metric, rank_runs
 from nnsweep.results.statistics.data_sets import compare_data_sets, merge_data_settings, name_data_sets
 from nnsweep.results.statistics.evaluations import pool_best
-from nnsweep.results.statistics.summary import ACCURACY, estimate_configurations
+from nnsweep.results.statistics.summary import estimate_configurations
 from nnsweep.text import printable
 from nnsweep.tracking.record import Evaluation
 
@@ -66,7 +68,7 @@ def pictures(
     *,
     title: str = "",
     only: Collection[str] | None = None,
-    metric: str = ACCURACY,
+    metric: str | None = None,
     grid: MapSettings | None = None,
     evaluations: Mapping[str, Evaluation] | None = None,
 ) -> dict[str, Figure]:
@@ -82,7 +84,7 @@ def pictures(
         A line above each picture.
     only : collection of str or None
         The names of the pictures that are wanted; all if not given.
-    metric : str
+    metric : str, optional
         What the configurations are compared by.
     grid : mapping, optional
         What the map is to show: ``x``, ``y`` and ``panels`` of `plot_grid`.
@@ -107,6 +109,7 @@ def pictures(
     """
     mappings = {"histories": histories, "evaluations": evaluations}
     check_inputs(runs=runs, metric=metric, **{name: one for name, one in mappings.items() if one is not None})
+    metric = choose_metric(runs, metric)
     plan = plan_pictures(runs, histories, title=title, only=only, metric=metric, grid=grid, evaluations=evaluations)
     return {name: draw() for name, draw in plan.items() if only is None or name in only}
 
@@ -117,7 +120,7 @@ def plan_pictures(
     *,
     title: str = "",
     only: Collection[str] | None = None,
-    metric: str = ACCURACY,
+    metric: str | None = None,
     grid: MapSettings | None = None,
     evaluations: Mapping[str, Evaluation] | None = None,
 ) -> dict[str, Draw]:
@@ -125,6 +128,7 @@ def plan_pictures(
 
     Parameters and errors are those of `pictures`. Data sets are compared only if a picture of them is wanted.
     """
+    metric = choose_metric(runs, metric)
     has_several_data_sets = len({*name_data_sets(runs)}) > 1
     comparable, runs = runs, merge_data_settings(runs) if has_several_data_sets else runs
     configurations = estimate_configurations(runs, metric)
@@ -140,13 +144,15 @@ def plan_pictures(
     return plan
 
 
-def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
+def telling_runs(runs: pd.DataFrame, metric: str | None = None, *, most: int = 300) -> list[str]:
     """Name the runs whose histories the pictures need, so that not every one has to be read.
 
     Parameters
     ----------
     runs : pandas.DataFrame
         A frame of runs.
+    metric : str, optional
+        What the configurations are compared by.
     most : int
         How many at most.
 
@@ -158,9 +164,10 @@ def telling_runs(runs: pd.DataFrame, *, most: int = 300) -> list[str]:
     """
     run_ids = [str(run_id) for run_id in plain(runs["run_id"])]
     of_schedules = runs.drop_duplicates(choose_schedule_axes(runs) or "sweep") if len(runs) else runs
-    best = rank_runs(runs)["run_id"].iloc[:MOST_CURVES]
+    metric = choose_metric(runs, metric)
+    best = rank_runs(runs, metric)["run_id"].iloc[:MOST_CURVES]
     chosen = dict.fromkeys(str(run_id) for run_id in (*of_schedules["run_id"].iloc[:most], *best) if run_id)
-    for group in estimate_configurations(runs):
+    for group in estimate_configurations(runs, metric):
         seeds = dict.fromkeys(run_ids[row] for row in group.counted.values())
         if len(chosen | seeds) > most:
             break
@@ -227,20 +234,25 @@ def by_name(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> dict[s
 def _plan_curves(
     runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame], groups: Sequence[Configuration], metric: str, title: str
 ) -> dict[str, Draw]:
-    best = rank_runs(runs).iloc[:MOST_CURVES]
+    best = rank_runs(runs, metric).iloc[:MOST_CURVES]
     part = f": the best {MOST_CURVES} of {len(runs)} runs" if len(runs) > MOST_CURVES else ""
     heading = f"{title}{part}".removeprefix(": ")
     run_ids = [str(run_id) for run_id in plain(runs["run_id"])]
     of_best = {run_id: histories[run_id] for run_id in map(str, best["run_id"]) if run_id in histories}
     members = {group.label: [run_ids[row] for row in group.rows] for group in groups}
-    plan: dict[str, Draw] = {"learning_curves": lambda: learning_curves(of_best, groups=members, title=heading)}
+    plan: dict[str, Draw] = {
+        "learning_curves": lambda: learning_curves(of_best, groups=members, measure=name_measure(metric), title=heading)
+    }
     if any(len(group.finished) > 1 for group in groups[:NAMED]):
         plan["mean_curves"] = lambda: plot_learning_curves(runs, histories, metric=metric, title=title)
     counted = [run_ids[row] for group in groups for row in group.counted.values()]
     has_one_data_set = len({*name_data_sets(runs)}) <= 1  # curves on different data are not averaged
     if counted and has_one_data_set and len(_list_axes(runs)) > 1 and histories.keys() >= {*counted}:
         compared = [name for name in COMPARED if _differs(runs, name)]
-        plan |= {f"curves_by_{name}": partial(plot_curves_by, runs, histories, name, title=title) for name in compared}
+        plan |= {
+            f"curves_by_{name}": partial(plot_curves_by, runs, histories, name, metric=metric, title=title)
+            for name in compared
+        }
     if any("learning_rate" in history.columns for history in histories.values()):
         plan["schedules"] = lambda: plot_schedules(runs, histories, title=title)
     return plan
@@ -260,10 +272,10 @@ def _plan_comparisons(runs: pd.DataFrame, groups: Sequence[Configuration], metri
     """Plan the pictures that compare configurations on one data set."""
     plan: dict[str, Draw] = {}
     if len(groups) >= LEAST_LINES:
-        is_cost = smaller_is_better(metric)  # which is not set against another cost
-        if _differs(runs, PARAMETERS) and not is_cost:
+        is_result = split_metric(metric) is not None  # a size or a time is not set against another one
+        if _differs(runs, PARAMETERS) and is_result:
             plan["cost"] = lambda: plot_cost(runs, metric=metric, title=title)
-        if _differs(runs, SECONDS) and not is_cost:
+        if _differs(runs, SECONDS) and is_result:
             plan["cost_seconds"] = lambda: plot_cost(runs, cost=SECONDS, metric=metric, title=title)
         if len(_list_axes(runs)) > 1:
             plan["parallel"] = lambda: plot_parallel(runs, metric=metric, title=title)

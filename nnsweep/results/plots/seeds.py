@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nnsweep.results.frame import note_selection, smaller_is_better
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import metric_text, smaller_is_better
 from nnsweep.results.plots.figure import POINTS, add_legend, blank, fit_text, measure_inches, nothing, page, prepare
 from nnsweep.results.plots.spans import AXIS_REACH, Span, choose_range
 from nnsweep.results.plots.style import GREY, OTHERS, Style, style_configurations, tag
-from nnsweep.results.statistics.summary import ACCURACY, EstimatedConfiguration, estimate_configurations
-from nnsweep.results.wording import metric_text
+from nnsweep.results.selection import choose_metric, note_selection
+from nnsweep.results.statistics.summary import EstimatedConfiguration, estimate_configurations
 
 MOST = 30
 ROW = 0.2
@@ -35,14 +35,14 @@ OTHER_HEIGHT = 1.8
 """Inches that axis, legend and notes may need."""
 
 
-def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, title: str = "") -> Figure:
+def plot_seeds(runs: pd.DataFrame, *, metric: str | None = None, most: int = MOST, title: str = "") -> Figure:
     """Draw what every repeat (seed, fold, split) came to, a row for each combination of settings.
 
     Parameters
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
+    metric : str, optional
         What came out.
     most : int
         How many rows there are at most; fewer on a page that is not so high. A note says how many are not shown.
@@ -56,6 +56,7 @@ def plot_seeds(runs: pd.DataFrame, *, metric: str = ACCURACY, most: int = MOST, 
         with an arrow, and of those without a result, with a cross.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     groups = estimate_configurations(runs, metric)
     if not groups:
         return nothing("no runs", title)

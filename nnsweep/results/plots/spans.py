@@ -15,7 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nnsweep.results.plots.bands import ACCURACIES, COSTS, RATE, Band
+from nnsweep.results.metrics import bound_metric, is_cost, smaller_is_better
+from nnsweep.results.plots.bands import RATE, Band
 from nnsweep.results.plots.figure import mark_decades
 from nnsweep.results.wording import count
 
@@ -25,7 +26,8 @@ LEAST_SHOWN = 3
 """How many ranges are shown however far apart they are."""
 PADDING = 0.06
 """The part of a range that is left free at either end."""
-LOGARITHMIC = {**dict.fromkeys(COSTS, 10), RATE: 50}  # chosen so if the curves span more than this ratio
+COST_RATIO, RATE_RATIO = 10, 50
+"""Costs, and learning rates, are on a logarithmic scale if the curves span more than this ratio."""
 LEAST_RATIO = 3
 """A panel of less than this ratio needs no logarithmic axis."""
 SETTLED = 0.25
@@ -194,7 +196,7 @@ def choose_view(metric: str, leading: Sequence[Band], everything: Sequence[Band]
         return None
     is_logarithmic = _spans_much(metric, everything)
     first = max(float(one.mean[0]) for one in everything)
-    ceiling = EXPLODED * first if metric in COSTS and first > 0 else math.inf
+    ceiling = EXPLODED * first if is_cost(metric) and first > 0 else math.inf
 
     def measure(values: NDArray[np.float64]) -> Span:
         values = values.clip(max=ceiling)
@@ -218,8 +220,10 @@ def choose_view(metric: str, leading: Sequence[Band], everything: Sequence[Band]
         shown = Span(10 ** (shown.low - room), min(10 ** (shown.high + room), ceiling))
         return View(shown, shown.high / shown.low > LEAST_RATIO)
     shown = pad(shown)
-    highest = 1 + 0.02 * (1 - shown.low) if metric in ACCURACIES else math.inf
-    return View(Span(shown.low, min(shown.high, highest)), is_logarithmic=False)
+    least, most = bound_metric(metric)
+    if smaller_is_better(metric):
+        return View(Span(max(shown.low, least - 0.02 * (shown.high - least)), shown.high), is_logarithmic=False)
+    return View(Span(shown.low, min(shown.high, most + 0.02 * (most - shown.low))), is_logarithmic=False)
 
 
 def _find_settled(one: Band) -> NDArray[np.bool_]:
@@ -232,9 +236,9 @@ def _spans_much(metric: str, bands: Sequence[Band]) -> bool:
     """Tell whether curves need a logarithmic scale and can have one."""
     values = np.concatenate([one.mean for one in bands])
     positive = values[values > 0]
-    if metric not in LOGARITHMIC or not len(positive) or (values < 0).any():
+    if not (is_cost(metric) or metric == RATE) or not len(positive) or (values < 0).any():
         return False
-    return bool(positive.max() / LOGARITHMIC[metric] > positive.min())
+    return bool(positive.max() / (RATE_RATIO if metric == RATE else COST_RATIO) > positive.min())
 
 
 def apply_view(axes: Axes, view: View | None) -> None:
@@ -250,7 +254,9 @@ def apply_view(axes: Axes, view: View | None) -> None:
         mark_decades(axes.yaxis)
 
 
-def describe_outside(name: str, view: View | None, bands: Sequence[Band], noun: str) -> str:
+def describe_outside(
+    name: str, view: View | None, bands: Sequence[Band], noun: str, *, is_smaller_better: bool = False
+) -> str:
     """Say in a phrase what of some curves lies outside a view; nothing if all is in it.
 
     Parameters
@@ -263,6 +269,8 @@ def describe_outside(name: str, view: View | None, bands: Sequence[Band], noun: 
         All curves in it.
     noun : str
         What one of them is of.
+    is_smaller_better : bool
+        Whether less of it is better, so that what is far off lies above.
     """
     if view is None:
         return ""
@@ -276,8 +284,7 @@ def describe_outside(name: str, view: View | None, bands: Sequence[Band], noun: 
         parts.append(f"{n_apart:,}{of_all} throughout")
     if n_leaving := sum(bool((places[1:] & ~places[:-1]).any()) for places in outside):
         parts.append(f"{n_leaving:,}{'' if n_apart else of_all} at times")
-    is_accuracy = name.endswith("accuracy")
-    edge = f"below {view.shown.low:.4g}" if is_accuracy else f"above {view.shown.high:.2g}"
+    edge = f"above {view.shown.high:.2g}" if is_smaller_better else f"below {view.shown.low:.4g}"
     return f"{name} {edge} ({', '.join(parts)})" if parts else ""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_hex, to_rgb
+from matplotlib.colors import Colormap, Normalize, to_hex, to_rgb
 from matplotlib.patches import Rectangle
 
 from nnsweep.results.plots import COLOURS
@@ -140,10 +140,18 @@ class ColourScale(NamedTuple):
     ----------
     low, high : float
         The numbers at its ends.
+    is_reversed : bool
+        Whether the low end is the light one.
     """
 
     low: float
     high: float
+    is_reversed: bool = False
+
+    @property
+    def colours(self) -> Colormap:
+        """The colours from the low to the high end."""
+        return mpl.colormaps[f"{COLOUR_MAP}_r" if self.is_reversed else COLOUR_MAP]
 
     def share(self, value: float) -> float:
         """Say where a number lies, from 0 to 1."""
@@ -151,19 +159,19 @@ class ColourScale(NamedTuple):
 
     def shade(self, value: float) -> Shade:
         """Give the colour of a number."""
-        red, green, blue, _ = mpl.colormaps[COLOUR_MAP](self.share(value))
+        red, green, blue, _ = self.colours(self.share(value))
         return red, green, blue
 
     def mappable(self) -> ScalarMappable:
         """Give it as matplotlib's bars of colours want it."""
-        return ScalarMappable(Normalize(self.low, self.high), mpl.colormaps[COLOUR_MAP])
+        return ScalarMappable(Normalize(self.low, self.high), self.colours)
 
 
-def colour_scale(values: Sequence[float]) -> ColourScale:
-    """Make the scale from the lowest to the highest of some finite numbers; a single one stands in its middle."""
+def colour_scale(values: Sequence[float], *, is_smaller_better: bool = False) -> ColourScale:
+    """Make the scale from the worst to the best of some finite numbers; a single one stands in its middle."""
     low, high = min(values), max(values)
     margin = 0.0 if high - low > 1e-9 * max(abs(low), abs(high)) else 0.01 * max(1.0, abs(low))
-    return ColourScale(low - margin, high + margin)
+    return ColourScale(low - margin, high + margin, is_reversed=is_smaller_better)
 
 
 def draw_frame(axes: Axes, place: tuple[int, int], *, is_dashed: bool = False) -> None:

@@ -10,9 +10,10 @@ function draw(name, attributes, ...children) {
   return element;
 }
 
-function drawRuns({ epochs, runs }, names) {
+function drawRuns({ epochs, runs }, names, falling) {
   const isKnown = (name) => runs.some((run) => run.curves[name]?.some((value) => value !== null));
-  const charts = Object.keys(names).filter(isKnown).map((name) => drawChart(name, names[name], epochs, runs));
+  const charts = Object.keys(names).filter(isKnown)
+    .map((name) => drawChart(name, names[name], epochs, runs, falling.includes(name)));
   const buttons = runs.map((run, place) => {
     const button = make("button", { type: "button" }, run.name);
     const on = (type, chosen) => button.addEventListener(type, () => charts.forEach(({ stress }) => stress(chosen)));
@@ -26,14 +27,13 @@ function drawRuns({ epochs, runs }, names) {
   ];
 }
 
-function drawChart(name, title, epochs, runs) {
+function drawChart(name, title, epochs, runs, isFalling) {
   const curves = runs.map((run) => run.curves[name] ?? epochs.map(() => null));
   const known = curves.flat().filter((value) => value !== null).sort((a, b) => a - b);
-  const isCost = name.endsWith("_cost");
-  const isLogarithmic = isCost && known[0] > 0 && known.at(-1) / known[0] > 20;
+  const isLogarithmic = isFalling && known[0] > 0 && known.at(-1) / known[0] > 20;
   const scaled = isLogarithmic ? Math.log10 : (value) => value;
   // the first epochs of an accuracy would squeeze all others: its lowest tenth may leave the chart
-  let low = scaled(known[isCost ? 0 : Math.floor(known.length / 10)]), high = scaled(known.at(-1));
+  let low = scaled(known[isFalling ? 0 : Math.floor(known.length / 10)]), high = scaled(known.at(-1));
   if (high - low < 1e-9) [low, high] = [low - 0.01, high + 0.01];
   const first = epochs[0], last = Math.max(epochs.at(-1), first + 1);
   const x = (epoch) => CHART.left + ((epoch - first) / (last - first)) * (CHART.right - CHART.left);

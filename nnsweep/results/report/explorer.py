@@ -6,7 +6,7 @@ curves. Numbers come with their text, so that the page writes them as the report
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -17,22 +17,26 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, is_function_of
 from nnsweep.results.frame import coded, plain, rows, take_metric, take_numbers, varies
 from nnsweep.results.grouping import group_runs
+from nnsweep.results.metrics import (
+    bound_metric,
+    choose_digits,
+    find_validation_metric,
+    metric_text,
+    smaller_is_better,
+    split_metric,
+)
 from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.report.content import Picture, Row
 from nnsweep.results.report.section_pictures import PHONE
 from nnsweep.results.report.study import Study
-from nnsweep.results.statistics.intervals import bound_metric
-from nnsweep.results.statistics.summary import ACCURACY, correct_confidence, sort_best_first, summarize
-from nnsweep.results.wording import count, metric_text, short_name, value_text, whole, with_interval, write_digits
+from nnsweep.results.statistics.optimism import name_epoch_metrics
+from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
+from nnsweep.results.wording import count, short_name, value_text, whole, with_interval, write_digits
 
 PARAMETERS = "n_parameters"
-MEASURES = (
-    *(ACCURACY, "best_val_accuracy", "final_test_accuracy", "max_test_accuracy"),
-    *("final_train_cost", "duration_seconds", PARAMETERS),
-)
-ACCURACIES = ("val_accuracy", "test_accuracy")
-CURVES = ("train_cost", *ACCURACIES)
+TRAINING = ("final_train_cost", "duration_seconds", PARAMETERS)
+"""What every training has besides its results."""
 MOST_EPOCHS = 60
 """How many points a curve has at most."""
 MOST_MAPPED = 60
@@ -112,6 +116,8 @@ class Explorer:
         The metrics to choose from, first the one that the report is about.
     curve_names : mapping
         ``{curve: its name for a reader}``.
+    falling_curves : tuple of str
+        The curves of which less is better.
     curves : tuple of ConfigurationCurves or None
         The curves of the first configurations, as many as there is room for; None for one whose runs left none.
     """
@@ -122,6 +128,7 @@ class Explorer:
     settings: Mapping[str, tuple[str, ...]]
     measures: tuple[ExploredMetric, ...]
     curve_names: Mapping[str, str]
+    falling_curves: tuple[str, ...]
     curves: tuple[ConfigurationCurves | None, ...] = ()
 
     def json(self) -> str:
@@ -148,7 +155,7 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
     table = study.configurations
     if len(table) < 2 or study.has_several_data_sets:
         return None
-    found = [_measure(study, metric) for metric in dict.fromkeys((study.metric, *MEASURES))]
+    found = [_measure(study, metric) for metric in _list_metrics(study)]
     measures = tuple(measure for measure in found if measure is not None)
     if not measures:
         return None
@@ -158,7 +165,8 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
         repeats=tuple(_describe_repeats(study, row) for row in rows(table)),
         settings=_list_settings(table),
         measures=measures,
-        curve_names={name: metric_text(name) for name in CURVES},
+        curve_names={name: metric_text(name) for name in _list_curves(study)},
+        falling_curves=tuple(filter(smaller_is_better, _list_curves(study))),
     )
     room = most_bytes - len(explorer.json().encode())
     curves: list[ConfigurationCurves | None] = []
@@ -169,6 +177,18 @@ def explore(study: Study, *, most_bytes: int = MOST_BYTES) -> Explorer | None:
             break
         curves.append(one)
     return replace(explorer, curves=tuple(curves))
+
+
+def _list_metrics(study: Study) -> list[str]:
+    """List the metrics to choose from: the report's, the others of its measure, and those of other measures."""
+    selected, last, best = name_epoch_metrics(study.metric)
+    names = [study.metric, selected, f"best_val_{study.measure}", last, best]
+    names += [name for name in map(str, study.runs.columns) if find_validation_metric(name) and name != "test_cost"]
+    return [*dict.fromkeys((*names, *TRAINING))]
+
+
+def _list_curves(study: Study) -> list[str]:
+    return ["train_cost", f"val_{study.measure}", f"test_{study.measure}"]
 
 
 def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:
@@ -212,12 +232,13 @@ def _measure(study: Study, metric: str) -> ExploredMetric | None:
     places = {study.find_rows(label): place for place, label in enumerate(study.configurations["label"])}
     drawn = found if study.by is None else group_runs(study.runs, metric)
     write: Callable[[object], str] = partial(write_digits, n=3)
+    name = split_metric(metric)
     if metric == study.metric:
         write = study.write
     elif metric == PARAMETERS:
         write = whole
-    elif metric.endswith("_accuracy"):
-        write = study.write_accuracy
+    elif name is not None and name.part != "train":
+        write = study.write_measure if name.measure == study.measure else choose_digits(metric, [])
     return ExploredMetric(
         key=metric,
         name=metric_text(metric),
@@ -246,8 +267,9 @@ def _gather_curves(study: Study, label: str) -> ConfigurationCurves | None:
     """Gather the curves of a configuration's runs at a few epochs, the same for all of them; None if there are none."""
     runs = [row for row in rows(study.runs.iloc[[*study.find_rows(label)]]) if str(row["run_id"]) in study.histories]
     runs.sort(key=lambda row: (len(str(row["name"])), str(row["name"])))  # seed 2 comes before seed 10
-    points = [_take_points(study.histories[str(row["run_id"])]) for row in runs]
-    measured = {epoch for one in points for name in ACCURACIES for epoch in one.get(name, ())}
+    names = _list_curves(study)
+    points = [_take_points(study.histories[str(row["run_id"])], names) for row in runs]
+    measured = {epoch for one in points for name in names[1:] for epoch in one.get(name, ())}
     epochs = _thin(sorted(measured or {epoch for one in points for curve in one.values() for epoch in curve}))
     if not epochs:
         return None
@@ -264,16 +286,16 @@ def _gather_curves(study: Study, label: str) -> ConfigurationCurves | None:
     )
 
 
-def _take_points(history: pd.DataFrame) -> dict[str, dict[int, float]]:
+def _take_points(history: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[int, float]]:
     """Take the values of each curve that a run has, by epoch."""
-    columns = {name: take_numbers(history, name) for name in ("epoch", *CURVES)}
+    columns = {name: take_numbers(history, name) for name in ("epoch", *names)}
     points = {
         name: {
             int(epoch): float(f"{value:.4g}")
             for epoch, value in zip(columns["epoch"], columns[name], strict=True)
             if math.isfinite(value)
         }
-        for name in CURVES
+        for name in names
     }
     return {name: curve for name, curve in points.items() if curve}
 

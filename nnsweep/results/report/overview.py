@@ -9,13 +9,14 @@ from collections import Counter
 from typing import NamedTuple
 
 from nnsweep.results.factors import ARCHITECTURE, DATA, EXTENT, choose_axes
-from nnsweep.results.frame import plain, rank_runs, take_numbers, varies
+from nnsweep.results.frame import plain, take_numbers, varies
+from nnsweep.results.metrics import find_validation_metric
 from nnsweep.results.report.content import Picture
 from nnsweep.results.report.section_answer import describe_answer, describe_layers
 from nnsweep.results.report.study import Study
+from nnsweep.results.selection import find_metric, rank_runs
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
 from nnsweep.results.statistics.data_sets import merge_data_settings, name_data_sets, write_filters
-from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.wording import TIMES, count, join_words, percent, short_name, with_interval, write_digits
 from nnsweep.text import quote_argument
 
@@ -219,13 +220,13 @@ def _explain_failure(study: Study) -> str:
     if reasons:
         reason, n = reasons.most_common(1)[0]
         return f"{count(n, 'run')} failed with the reason: {reason[:LONGEST_REASON]}. Mend it, and run the sweep again."
-    return f"No run has a {study.words}. Choose another --metric."
+    return f"No run has a {study.words}. Choose another --measure."
 
 
 def _suggest_saving(study: Study) -> NextStep:
     """Suggest to save the best network of the chosen configuration."""
     runs = study.runs.iloc[[*study.find_rows(study.chosen)]]
-    run_id = rank_runs(runs)["run_id"].iloc[0]
+    run_id = rank_runs(runs, study.metric)["run_id"].iloc[0]
     command = f"nnsweep save {quote_argument(str(run_id))} --output model.onnx{study.origin.store_option}"
     is_only = len(study.configurations) == 1
     why = "There is nothing to compare it with." if is_only else "These runs had no part in the choice."
@@ -239,9 +240,10 @@ def _write_command(study: Study, name: str, *, experiment: str = "", rule: str =
     if not origin.experiment:
         return ""
     conditions = [condition for condition in (origin.filter, rule) if condition]
+    option = "--measure" if find_validation_metric(study.metric) else "--metric"
     options = {
         "--only": only,
-        "--metric": study.metric * (study.metric != ACCURACY),
+        option: study.metric.removeprefix("test_") * (study.metric != find_metric(study.runs)),
         "--by": ",".join(study.by or ()),
         "--failures": study.failures * (study.failures != "chance"),
         "--filter": f"({') and ('.join(conditions)})" if len(conditions) > 1 else "".join(conditions),

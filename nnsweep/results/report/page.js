@@ -242,7 +242,7 @@ function open(place) {
   if (!panel.contains(document.activeElement)) opener = document.activeElement;
   heading.textContent = study.labels[place];
   body.replaceChildren(
-    ...(study.curves[place] ? drawRuns(study.curves[place], study.curve_names) : [make("p", {}, without)]),
+    ...(study.curves[place] ? drawRuns(study.curves[place], study.curve_names, study.falling_curves) : [make("p", {}, without)]),
     list([...settings.map(([name, values]) => [name, values[place]]), ["runs", study.repeats[place]],
       ...study.measures.map(({ name, texts }) => [name, texts[place]])]),
   );

@@ -15,20 +15,13 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE, EXTENT
 from nnsweep.results.frame import plain, rows
+from nnsweep.results.metrics import find_validation_metric, is_bounded
 from nnsweep.results.report.content import Row
 from nnsweep.results.report.section_answer import warn_of_optimism
 from nnsweep.results.report.study import Study
+from nnsweep.results.selection import describe_selection
 from nnsweep.results.statistics.best_set import AS_GOOD, NEVER_FINISHED, UNSETTLED, UNTESTED, WORSE
-from nnsweep.results.wording import (
-    NOTHING,
-    count,
-    fixed,
-    percent,
-    short_name,
-    value_text,
-    whole,
-    write_digits,
-)
+from nnsweep.results.wording import NOTHING, count, fixed, percent, short_name, value_text, whole, write_digits
 from nnsweep.text import shorten
 
 N_BEST, N_WORST = 24, 4
@@ -106,7 +99,7 @@ def make_paper_table(study: Study, name: str = "results") -> PaperTable:
         raise ConfigError(f"no run finished with a {study.words}: there is nothing to put into a table")
     if study.has_several_data_sets:
         raise ConfigError(
-            f"the runs are on {len(study.data_sets.data_sets)} data sets, whose accuracies cannot stand in one column; "
+            f"the runs are on {len(study.data_sets.data_sets)} data sets, whose results cannot stand in one column; "
             "choose one of them, such as with --filter \"data == 'digits'\""
         )
     shown, n_left_out = study.configurations, max(0, len(study.configurations) - N_BEST - N_WORST)
@@ -194,7 +187,7 @@ def _choose_digits(study: Study, shown: pd.DataFrame) -> Write:
     half = float(np.quantile(halves, 0.25))
     power = math.floor(math.log10(half))
     places = -power + (1 if half / 10.0**power < 3.55 else 0)
-    if not 0 <= places <= MOST_PLACES and not study.is_accuracy:
+    if not 0 <= places <= MOST_PLACES and not is_bounded(study.metric):
         return write_digits
     return lambda value: fixed(value, min(max(places, 0), MOST_PLACES))
 
@@ -251,7 +244,7 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
         worse = f"{others} are clearly worse" if n_worse else "None is clearly worse"
         yield f"{worse} (multiple comparisons with the best, {of})."
     if CHOSEN_MARK in joined:
-        yield f"{CHOSEN_MARK} chosen by validation accuracy."
+        yield f"{CHOSEN_MARK} chosen by {study.validation_words}."
     if n_left_out:
         yield f"{count(n_left_out, 'configuration')} between the best {N_BEST} and the worst {N_WORST} are not shown."
 
@@ -259,7 +252,7 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
 def describe_interval(study: Study) -> str:
     """Say how the interval of a mean is made, in half a sentence."""
     k = int(study.configurations.attrs["n_simultaneous"])
-    scale = " on the scale of log odds" if study.is_accuracy else ""
+    scale = " on the scale of log odds" if is_bounded(study.metric) else ""
     return f"Student's t{scale}" + (f"; with Bonferroni's correction, all {k:,} hold at once" if k > 1 else "")
 
 
@@ -269,9 +262,9 @@ def explain_epoch(study: Study) -> Iterable[str]:
         yield from warnings
         return
     n_test = _count_examples(study, "n_test_samples") if "test" in study.metric else ""
-    if study.metric == "test_accuracy":
+    if find_validation_metric(study.metric):
         on_test = f" on the {n_test} test examples" if n_test else ""
-        yield f"Each network is measured{on_test} at the epoch of its best validation accuracy."
+        yield f"Each network is measured{on_test} at the epoch of its {describe_selection(study.runs)}."
     elif study.metric.startswith("final_"):
         yield f"Each network is measured after its last epoch{f', on {n_test} test examples' if n_test else ''}."
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from nnsweep.results.factors import ARCHITECTURE, EXTENT
 from nnsweep.results.frame import SAMPLES, list_settings, plain, take_numbers
+from nnsweep.results.metrics import metric_text
 from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.overview import write_duration
 from nnsweep.results.report.paper import describe_interval, explain_epoch, explain_failures
@@ -19,7 +20,7 @@ from nnsweep.results.report.section_configurations import COUNTING, Configuratio
 from nnsweep.results.report.section_question import SIZES, is_grid_of_sizes, list_values
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.data_sets import DATA_SETTINGS
-from nnsweep.results.wording import count, join_words, metric_text, percent, short_name, size
+from nnsweep.results.wording import count, join_words, percent, short_name, size
 
 UNKNOWN = "not recorded"
 PARTS = dict(zip(SAMPLES, ("training", "validation", "test"), strict=True))
@@ -273,7 +274,7 @@ def _name_selection(study: Study) -> str:
         return "by each data set for itself"
     if not study.has_result:
         return "not at all, since no run has a result"
-    how = "validation accuracy" if study.chosen_by_validation else f"best mean {study.words}"
+    how = study.validation_words if study.chosen_by_validation else f"best mean {study.words}"
     return f"by {how}; it is {study.chosen}"
 
 

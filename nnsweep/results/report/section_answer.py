@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from nnsweep.results.frame import plain, take_metric
+from nnsweep.results.frame import take_metric
+from nnsweep.results.metrics import measure_text, metric_text, split_metric
 from nnsweep.results.report.content import Section, SectionContent, choose_sections
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
@@ -61,7 +62,7 @@ def name_choice(study: Study) -> list[str]:
     sizes = str(chosen["hidden_layer_sizes"]) if "hidden_layer_sizes" in study.settings else ""
     name = explain_layers(study.chosen, sizes)
     if study.chosen_by_validation:
-        why = "" if study.chosen in study.leaders else ", chosen by validation accuracy"
+        why = "" if study.chosen in study.leaders else f", chosen by {study.validation_words}"
         return [f"Use {name}{why}: {study.words} {value}."]
     names = [name] if len(study.leaders) == 1 else study.leaders
     return [f"{_praise(study, names)}: {value}."]
@@ -71,15 +72,15 @@ def compare_choice(study: Study) -> list[str]:
     """Say how validation's choice stands on the test set."""
     if not study.has_result or len(study.configurations) < 2 or not study.chosen_by_validation:
         return []
-    why = "It was chosen by validation accuracy"
+    why = f"It was chosen by {study.validation_words}"
     if study.chosen in study.leaders:
         others = [study.name(label) for label in study.leaders if label != study.chosen]
         shared = f", which it shares with {join_words(others)}" if others else ""
-        return [f"{why} and also has the highest {study.words}{shared}."]
+        return [f"{why} and also has the {study.extreme} {study.words}{shared}."]
     verdict = study.judged["verdict"][study.judged["label"] == study.chosen].iloc[0]
     ends = {
         AS_GOOD: f"but the choice is as good{_write_margin(study)}",
-        WORSE: "and the choice is clearly worse: validation and test accuracy disagree",
+        WORSE: f"and the choice is clearly worse: validation and test {measure_text(study.measure)} disagree",
         UNSETTLED: "but these runs do not settle whether the choice is as good or worse",
         UNTESTED: "but the difference was not tested",
     }
@@ -175,15 +176,16 @@ def compare_with_baseline(study: Study) -> list[str]:
 
 
 def warn_of_optimism(study: Study) -> list[str]:
-    """Warn of accuracies that were selected on the test set."""
-    values = take_metric(study.runs, study.metric)
-    if "test_accuracy" not in study.metric or not any(value is not None for value in values):
+    """Warn of results that were selected on the test set."""
+    values, name = take_metric(study.runs, study.metric), split_metric(study.metric)
+    if name is None or name.part != "test" or not any(value is not None for value in values):
         return []
-    if study.metric == "max_test_accuracy":
-        return ["This is the highest test accuracy of all epochs, which is optimistic."]
-    if study.metric == "final_test_accuracy":
+    if name.moment in ("max", "min"):
+        words = metric_text(f"test_{name.measure}")
+        return [f"This is the {study.extreme} {words} of all epochs, which is optimistic."]
+    if name.moment == "final":
         return []
-    validation = take_metric(study.runs, "best_val_accuracy") if _is_validated(study) else [None] * len(values)
+    validation = take_metric(study.runs, f"best_val_{name.measure}")
     without = sum(mine is not None and none is None for mine, none in zip(values, validation, strict=True))
     if not without:
         return []
@@ -208,8 +210,7 @@ def _describe_sureness(study: Study, row: Mapping[str, object]) -> str:
 
 
 def _praise(study: Study, names: Sequence[str]) -> str:
-    extreme = f"the {'lowest' if study.is_cost else 'highest'} {study.words}"
-    return f"{join_words(names)} {'has' if len(names) == 1 else 'share'} {extreme}"
+    return f"{join_words(names)} {'has' if len(names) == 1 else 'share'} the {study.extreme} {study.words}"
 
 
 def _write_margin(study: Study) -> str:
@@ -218,12 +219,6 @@ def _write_margin(study: Study) -> str:
 
 def _list(names: list[str], n_tested: int) -> str:
     return f"{join_words(names, MOST_NAMED)} ({len(names):,} of {n_tested:,})"
-
-
-def _is_validated(study: Study) -> bool:
-    return "best_val_accuracy" in study.runs.columns and any(
-        value is not None for value in plain(study.runs["best_val_accuracy"])
-    )
 
 
 class Answer(Section):

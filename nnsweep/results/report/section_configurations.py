@@ -8,6 +8,7 @@ import pandas as pd
 
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import rows
+from nnsweep.results.metrics import bound_metric, is_bounded
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.section_answer import plan_more_seeds
 from nnsweep.results.report.study import Study
@@ -96,8 +97,9 @@ def _explain_intervals(study: Study) -> list[str]:
     """Say what the interval of a mean is, and of what it speaks."""
     k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
     notes = [f"The {of} interval of a mean is Student's t interval, from one value for each {kind}."]
-    if study.is_accuracy:
-        notes.append("It is computed on the scale of log odds, so that it stays between 0 and 1.")
+    if is_bounded(study.metric):
+        ends = " and ".join(f"{end:g}" for end in bound_metric(study.metric))
+        notes.append(f"It is computed on the scale of log odds, so that it stays between {ends}.")
     if k > 1:
         level = f"{100 * (1 - (1 - study.confidence) / k):.4g} %"
         notes.append(
@@ -147,10 +149,13 @@ class Comparison(Section):
         ]
         notes += [TESTS[name].format(study.kind) for name in TESTS if name in study.tests]
         if study.chosen_by_validation:
+            words, side = study.validation_words, "down" if study.is_smaller_better else "up"
             notes.append(
-                "Validation accuracy makes the choice because the highest of many test accuracies is biased upwards. "
-                f"The test accuracy of the choice can be slightly too high as well, since a {study.kind} that does "
-                "well on one part often does well on the other; its simultaneous interval leaves room for that."
+                f"{words[:1].upper()}{words[1:]} makes the choice because the {study.extreme} of many test "
+                f"{'accuracies' if study.is_accuracy else 'values'} is biased {side}wards. The {study.words} of the "
+                f"choice can be slightly too {'low' if study.is_smaller_better else 'high'} as well, since a "
+                f"{study.kind} that does well on one part often does well on the other; its simultaneous interval "
+                "leaves room for that."
             )
         if (study.comparison["reference"] == "baseline").any():
             notes.append("p values of comparisons with the baseline are adjusted by Holm's method.")
@@ -162,8 +167,10 @@ def _describe_detectable(study: Study) -> list[str]:
     sizes = study.judged["detectable"][study.judged["verdict"] == UNSETTLED].dropna()
     if not len(sizes):
         return []
-    if study.is_accuracy and sizes.min() >= 1:
-        return ["There are too few results to detect any difference that two accuracies can have."]
+    low, high = bound_metric(study.metric)
+    if sizes.min() >= high - low:
+        values = "accuracies" if study.is_accuracy else "values"
+        return [f"There are too few results to detect any difference that two {values} can have."]
     whose = "For half of the unsettled configurations, a" if len(sizes) > 1 else "A"
     return [f"{whose} true gap of {study.write(sizes.median())} to the best would have been detected with "
             f"{percent(POWER)} probability."]  # fmt: skip
@@ -270,8 +277,8 @@ class ByExample(Section):
         interval = f"{percent(study.confidence)} interval"
         columns = (
             Column("configuration", "label", study.name),
-            Column("difference", "difference", lambda value: signed(study.write_accuracy(value))),
-            Column(interval, "low", lambda row: span(study.write_accuracy, row), needs_row=True),
+            Column("difference", "difference", lambda value: signed(study.write_measure(value))),
+            Column(interval, "low", lambda row: span(study.write_measure, row), needs_row=True),
             *drop_empty(
                 found, Column("only this right", "b", whole, True), Column("only the best right", "c", whole, True)
             ),

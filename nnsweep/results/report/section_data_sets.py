@@ -38,9 +38,9 @@ def name_best_over_data_sets(study: Study) -> list[str]:
         n_best = f", {_count_best(study, first[0])}" if len(first) == 1 else ""
         return [f"{join_words(first)} {be} first: {describe(first[0])}{n_best}."]
     chosen, validation_rank = by_validation.labels[0], by_validation.ranking["mean_rank"].iloc[0]
-    reason = "" if chosen in first else ", chosen by validation accuracy"
+    reason = "" if chosen in first else f", chosen by {study.validation_words}"
     headline = f"Use {explain_layers(chosen, chosen)}{reason}: {describe(chosen)}, {_count_best(study, chosen)}."
-    why = f"It was chosen by validation accuracy (mean rank {fixed(validation_rank, 1)})"
+    why = f"It was chosen by {study.validation_words} (mean rank {fixed(validation_rank, 1)})"
     if chosen in first:
         others = [label for label in first if label != chosen]
         together = f", together with {join_words(others)}" if others else ""
@@ -124,8 +124,8 @@ def explain_filter(study: Study) -> list[str]:
     """Say how to have the report of one data set."""
     rule = quote_argument(next(iter(write_filters(study.runs).values())))
     return [
-        "Accuracies on different data sets are not averaged. What settings do and cost on one data set is in the "
-        f"report with --filter {rule}."
+        f"{'Accuracies' if study.is_accuracy else 'Results'} on different data sets are not averaged. What settings do "
+        f"and cost on one data set is in the report with --filter {rule}."
     ]
 
 
@@ -260,7 +260,7 @@ def _rank(study: Study) -> Table:
 def _list_data_sets(study: Study) -> Table:
     """Make the table of the data sets: what is chosen on each, and every mean if there are not too many."""
     found, by_validation = study.data_sets, study.data_sets_by_validation
-    sign = -1 if study.is_cost else 1
+    sign = study.sign
     labels = found.labels or [str(label) for label in found.scores.index]
     parts = []
     for data_set in found.data_sets:
@@ -269,7 +269,7 @@ def _list_data_sets(study: Study) -> Table:
         row: dict[str, object] = {"data_set": data_set, "best": best, "best_mean": scores.get(best)}
         row["worst_mean"] = sign * (sign * scores).min()
         if by_validation is not None:
-            row["chosen"] = chosen = str(by_validation.scores[data_set].idxmax())
+            row["chosen"] = chosen = str((sign * by_validation.scores[data_set]).idxmax())
             row["chosen_mean"] = scores.get(chosen)
         parts.append(row | {f"mean of {label}": found.scores.loc[label, data_set] for label in labels})
     columns = [Column("data set", "data_set")]

@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnsweep.results.labels import NOTHING, STILL_IMPROVING
+from nnsweep.results.metrics import measure_text, metric_text
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.extrapolation import predict_ends
 from nnsweep.results.statistics.rankings import compare_rankings
 from nnsweep.results.trend import find_selecting_curve
-from nnsweep.results.wording import count, fixed, join_words, metric_text, percent, share
+from nnsweep.results.wording import count, fixed, join_words, percent, share
 
 PREDICTED_WITH = 0.9
 """The confidence of the intervals of predicted ends; how often they hold was measured for this one."""
@@ -110,7 +111,7 @@ def _describe_prediction(study: Study, one: PredictedMean) -> str:
     run_ids = map(str, study.runs["run_id"].iloc[list(study.find_rows(one.label))])
     curves = (find_selecting_curve(study.histories[run_id]) for run_id in run_ids if run_id in study.histories)
     metric = next(filter(None, (curve.metric for curve in curves)))
-    now, value, low, high = map(study.write_accuracy, one[3:7])
+    now, value, low, high = map(study.write_measure, one[3:7])
     interval = f"{percent(PREDICTED_WITH)} interval {low} to {high}"
     return f": at twice the epochs its {metric_text(metric)} is predicted to be {value} instead of {now} ({interval})"
 
@@ -124,7 +125,7 @@ def _judge_more_epochs(study: Study, chosen: PredictedMean, others: Sequence[Pre
     could = [one for one in others if one.high > chosen.value]
     if could:
         first = max(could, key=lambda one: one.high)
-        high, value = study.write_accuracy(first.high), study.write_accuracy(chosen.value)
+        high, value = study.write_measure(first.high), study.write_measure(chosen.value)
         may = f"{study.name(first.label)} may reach {high}; {study.name(chosen.label)} is predicted to reach {value}"
         return f"More epochs could change the answer: at twice as many, {may}."
     return (
@@ -139,7 +140,7 @@ class Epochs(Section):
     answers = ((140, describe_improving),)
 
     def build(self, study: Study) -> SectionContent | None:
-        if not study.histories or not study.is_accuracy or not study.has_result:
+        if not study.histories or not study.is_measured or not study.has_result:
             return None
         rankings = compare_rankings(
             study.runs, study.histories, metric=study.metric, by=study.by, confidence=study.confidence
@@ -165,13 +166,13 @@ def _make_table_of_ends(study: Study, ends: Sequence[PredictedMean]) -> Table:
     frame = pd.DataFrame(ends, columns=PredictedMean._fields)
 
     def write_interval(row: Row) -> str:
-        return f"{study.write_accuracy(row['low'])} to {study.write_accuracy(row['high'])}"
+        return f"{study.write_measure(row['low'])} to {study.write_measure(row['high'])}"
 
     columns = (
         Column("configuration", "label", study.name),
         Column("still improving", "n_improving", lambda row: f"{row['n_improving']:,} of {row['n']:,}", needs_row=True),
-        Column("now", "now", study.write_accuracy),
-        Column("at twice the epochs", "value", study.write_accuracy),
+        Column("now", "now", study.write_measure),
+        Column("at twice the epochs", "value", study.write_measure),
         Column(f"{percent(PREDICTED_WITH)} interval", "low", write_interval, needs_row=True),
     )
     caption = "Predicted accuracy of what was still improving, if training had continued in the same way."
@@ -192,11 +193,11 @@ def _make_tables_of_rankings(study: Study, rankings: pd.DataFrame) -> list[Table
         Column(f"Kendall's τ ({percent(study.confidence)} interval)", "kendall", write_kendall, needs_row=True),
         Column("pairs in final order", "pairs", share),
         Column("best so far", "best", study.name),
-        Column("its final gap to the best", "loss", study.write_accuracy),
+        Column("its final gap to the best", "loss", study.write_measure),
     )
     caption = (
-        "The ranking by the best accuracy so far, compared with the ranking after all epochs. A shorter training with "
-        "its own schedule may rank differently."
+        f"The ranking by the best {measure_text(study.measure)} so far, compared with the ranking after all epochs. A "
+        "shorter training with its own schedule may rank differently."
     )
     return [Table(name="rankings", caption=caption, frame=_count_pairs(rankings), columns=columns)]
 

@@ -9,6 +9,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE
 from nnsweep.results.frame import plain, rows
 from nnsweep.results.grouping import BARE
+from nnsweep.results.metrics import metric_text
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.anova import RESIDUAL, TOTAL
@@ -20,7 +21,6 @@ from nnsweep.results.wording import (
     counted_repeats,
     fixed,
     join_words,
-    metric_text,
     percent,
     probability,
     share,
@@ -79,7 +79,7 @@ def describe_shares_of_finished(study: Study) -> list[str]:
 
 def warn_of_edges(study: Study) -> list[str]:
     """Warn if results rise beyond chance towards a number of the best that is the smallest or the largest tried."""
-    if not study.has_result or not study.is_accuracy or len(study.leaders) > 1:
+    if not study.has_result or not study.is_measured or len(study.leaders) > 1:
         return []
     boundaries = _find_edges(study)
     warnings, whose = [], "Its" if study.chosen == study.leader else f"{study.name(study.leader)}'s"
@@ -172,7 +172,7 @@ class Fairness(Section):
     order = 60
 
     def build(self, study: Study) -> SectionContent | None:
-        if not study.has_result or not study.is_accuracy or study.by is not None:
+        if not study.has_result or not study.is_measured or study.by is not None:
             return None
         try:
             found = fair_comparison(study.runs, reported=study.metric, confidence=study.confidence)

@@ -4,9 +4,10 @@ import pandas as pd
 
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS
+from nnsweep.results.metrics import measure_text, smaller_is_better
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
-from nnsweep.results.statistics.optimism import average_optimism, describe_optimism
+from nnsweep.results.statistics.optimism import average_optimism, describe_optimism, name_epoch_metrics
 from nnsweep.results.wording import count, join_words, signed, whole
 from nnsweep.text import STANDARDIZE, explain_scale
 
@@ -73,26 +74,28 @@ def _list_configurations(study: Study, labels: list[str], label: str) -> str:
 
 
 class Selection(Section):
-    """The honest accuracy beside the optimistic one."""
+    """The honest result beside the optimistic one."""
 
     order = 90
 
     def build(self, study: Study) -> SectionContent | None:
-        sentence = describe_optimism(study.runs) if "test_accuracy" in study.runs.columns else ""
+        metrics = name_epoch_metrics(study.metric)
+        sentence = describe_optimism(study.runs, study.metric) if metrics.selected in study.runs.columns else ""
         if not sentence:
             return None
-        table = study.align(average_optimism(study.runs, by=study.settings))
+        table = study.align(average_optimism(study.runs, by=study.settings, metric=study.metric))
         columns = drop_empty(
             table,
             Column("configuration", "label", study.name),
-            Column("selected epoch", "test_accuracy", study.write_accuracy),
-            Column("last epoch", "final_test_accuracy", study.write_accuracy),
-            Column("best of all epochs", "max_test_accuracy", study.write_accuracy),
-            Column("optimism", "optimism", lambda value: signed(study.write_accuracy(value))),
+            Column("selected epoch", metrics.selected, study.write_measure),
+            Column("last epoch", metrics.last, study.write_measure),
+            Column("best of all epochs", metrics.best, study.write_measure),
+            Column("optimism", "optimism", lambda value: signed(study.write_measure(value))),
         )
+        difference = "the selected minus the best" if smaller_is_better(metrics.best) else "the best minus the selected"
         caption = (
-            "Test accuracy at the selected epoch, at the last one, and at the one that is best on the test set (means "
-            "of the runs that finished); optimism is the best minus the selected."
+            f"Test {measure_text(study.measure)} at the selected epoch, at the last one, and at the one that is best "
+            f"on the test set (means of the runs that finished); optimism is {difference}."
         )
         return SectionContent(
             name="selection",

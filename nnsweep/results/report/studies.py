@@ -97,7 +97,7 @@ def _list_differences(first: StudyToCompare, other: StudyToCompare, pair: StudyP
     if not set(pair.data[0]) & set(pair.data[1]):
         sentence = (
             f"They have no data in common: {first.name} is on {data[0]}, {other.name} on {data[1]}. "
-            "Accuracies on different data cannot be compared."
+            f"{'Accuracies' if first.study.is_accuracy else 'Results'} on different data cannot be compared."
         )
     elif pair.data[0] == pair.data[1]:
         sentence = f"Both are on the same data{f', {data[0]}' if any(pair.data[0]) else ''}."

@@ -1,7 +1,6 @@
 """A study: the runs that a report is about, with what the statistics say of them, each computed once."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,11 +11,21 @@ from numpy.typing import NDArray
 
 from nnsweep.errors import DataError
 from nnsweep.results.factors import Repeats, find_repeats
-from nnsweep.results.frame import plain, rows, smaller_is_better, take_metric
+from nnsweep.results.frame import plain, rows, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
+from nnsweep.results.metrics import (
+    choose_digits,
+    find_sign,
+    find_validation_metric,
+    is_accuracy,
+    metric_text,
+    smaller_is_better,
+    split_metric,
+)
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.anova import RESIDUAL, effects
-from nnsweep.results.statistics.best_set import AS_GOOD, TIED, UNSETTLED, choose_by_validation, choose_first, judge
+from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, choose_by_validation, choose_first, is_tied, judge
 from nnsweep.results.statistics.comparison import compare
 from nnsweep.results.statistics.data_sets import (
     DATA_SETTINGS,
@@ -32,10 +41,8 @@ from nnsweep.results.statistics.marginal_means import MarginalMeans, marginal_me
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import configurations, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
-from nnsweep.results.wording import fixed, metric_text, write_digits
+from nnsweep.results.wording import fixed
 from nnsweep.tracking.record import Evaluation
-
-MOST_PLACES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +97,7 @@ class Study:
     runs : pandas.DataFrame
         A frame of runs, with all its columns.
     metric : str
-        What the best is best by.
+        What the best is best by: a metric, or a measure on the test part; if not given, what runs were selected by.
     histories : mapping
         ``{run_id: history}``; without one, what needs curves is left out.
     correct : mapping
@@ -114,7 +121,7 @@ class Study:
     """
 
     runs: pd.DataFrame
-    metric: str = "test_accuracy"
+    metric: str = ""
     histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     correct: Mapping[str, Any] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
@@ -129,8 +136,9 @@ class Study:
         names = [f"row {row}" for row in range(len(self.runs))]
         defaults: dict[str, Any] = {"name": names, "state": "finished", "reason": "", "run_id": names}
         missing = {name: value for name, value in defaults.items() if name not in self.runs.columns}
-        # a table from elsewhere may lack columns; both are set in the way of a frozen dataclass
+        # a table from elsewhere may lack columns; all are set in the way of a frozen dataclass
         object.__setattr__(self, "runs", with_failures(self.runs.assign(**missing), self.failures))
+        object.__setattr__(self, "metric", choose_metric(self.runs, self.metric or None))
         object.__setattr__(self, "rope", choose_rope(self.rope, self.metric))
 
     @cached_property
@@ -238,10 +246,11 @@ class Study:
 
     @cached_property
     def data_sets_by_validation(self) -> DataSetComparison | None:
-        """What it says of validation accuracy, if all that is compared by test accuracy has one."""
-        if self.metric != "test_accuracy" or "best_val_accuracy" not in self.runs.columns:
+        """What it says of the validation part, if all that is compared on the test part has a result there."""
+        validation = find_validation_metric(self.metric)
+        if validation not in self.runs.columns:
             return None
-        found = compare_data_sets(self.runs, "best_val_accuracy", by=self.by, confidence=self.confidence)
+        found = compare_data_sets(self.runs, validation, by=self.by, confidence=self.confidence)
         return found if found.labels and {*found.labels} == {*self.data_sets.labels} else None
 
     @cached_property
@@ -344,16 +353,42 @@ class Study:
     @property
     def is_accuracy(self) -> bool:
         """Whether the metric is an accuracy."""
-        return self.metric.endswith("_accuracy")
+        return is_accuracy(self.metric)
 
     @property
-    def is_cost(self) -> bool:
+    def is_measured(self) -> bool:
+        """Whether the metric was measured on a part of the data, unlike a size or a time."""
+        return split_metric(self.metric) is not None
+
+    @property
+    def is_smaller_better(self) -> bool:
         """Whether less of the metric is better."""
         return smaller_is_better(self.metric)
 
+    @property
+    def sign(self) -> int:
+        """What the metric is to be multiplied by for more of it to be better."""
+        return find_sign(self.metric)
+
+    @property
+    def extreme(self) -> str:
+        """What the best value of the metric is called: the highest or the lowest."""
+        return "lowest" if self.is_smaller_better else "highest"
+
+    @property
+    def validation_words(self) -> str:
+        """What chooses by the validation part, in words: ``validation log loss``."""
+        return metric_text(f"val_{self.measure}")
+
+    @property
+    def measure(self) -> str:
+        """The measure that the metric is of; accuracy for what is none."""
+        name = split_metric(self.metric)
+        return name.measure if name else "accuracy"
+
     @cached_property
     def chosen_by_validation(self) -> str | None:
-        """The label of what validation accuracy chooses; None where there is no validation part."""
+        """The label of what the validation part chooses; None where there is none."""
         return choose_by_validation(self.runs, self.metric, by=self.by)
 
     @property
@@ -379,8 +414,8 @@ class Study:
     def leaders(self) -> list[str]:
         """The labels of the configurations that share the best mean: almost always one."""
         table = self.configurations[self.configurations["n_units"] >= min(2, self.best["n_units"])]
-        labels: list[str] = table["label"][(table["mean"] - self.best["mean"]).abs() <= TIED].tolist()
-        return labels
+        best = float(self.best["mean"])
+        return [label for label, mean in zip(table["label"], table["mean"], strict=True) if is_tied(mean, best)]
 
     @property
     def has_result(self) -> bool:
@@ -398,20 +433,16 @@ class Study:
         return [str(state) for state in plain(self.runs["state"])]
 
     def write(self, value: object) -> str:
-        """Write a value of the metric, with as many places as the narrowest interval gives sense to."""
-        return fixed(value, self._n_places) if self.is_accuracy else write_digits(value)
+        """Write a value of the metric, with as many digits as the intervals give sense to."""
+        return self._write(value)
 
-    def write_accuracy(self, value: object) -> str:
-        """Write an accuracy that is not the metric."""
-        return fixed(value, self._n_places if self.is_accuracy else 4)
+    def write_measure(self, value: object) -> str:
+        """Write a value of the metric's measure that is not the metric; an accuracy where the metric is of none."""
+        return self._write(value) if self.is_measured else fixed(value, 4)
 
     @cached_property
-    def _n_places(self) -> int:
-        halves = self.configurations["half"].to_numpy(dtype=float)
-        spread = halves[np.isfinite(halves) & (halves > 0)]
-        if not len(spread):
-            return 4
-        return min(MOST_PLACES, max(3, -math.floor(math.log10(float(np.median(spread))))))
+    def _write(self) -> Callable[[object], str]:
+        return choose_digits(self.metric, self.configurations["half"].tolist())
 
 
 def _tuples(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, ...]]:

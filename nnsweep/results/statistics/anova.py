@@ -21,6 +21,7 @@ from nnsweep.results.factors import SEED, check_settings, choose_factors, code_d
 from nnsweep.results.frame import SIZES, check_columns, coded, plain
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.summary import describe_failures, find_sizes
 from nnsweep.text import printable
 
@@ -49,7 +50,7 @@ class Design(NamedTuple):
 
 def effects(
     runs: pd.DataFrame,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     *,
     factors: Sequence[str] | None = None,
     blocks: bool = False,
@@ -82,7 +83,7 @@ def effects(
     ----------
     runs : pandas.DataFrame
         A frame of runs; those count that finished with a real value of the metric.
-    metric : str
+    metric : str, optional
         The column to explain.
     factors : sequence of str, optional
         The columns to explain it by; by default all settings that vary (`nnsweep.results.factors.choose_factors`).
@@ -110,6 +111,7 @@ def effects(
         `blocks` has no column ``seed``.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     needed = [SEED] if blocks and not find_repeats(runs).axes else []
     check_columns(runs, metric=[metric], factors=factors or (), blocks=needed)
     check_settings(factors or ())

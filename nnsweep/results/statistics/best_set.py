@@ -13,20 +13,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnsweep.results.frame import smaller_is_better, take_metric
+from nnsweep.results.frame import take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import ACCURACY, bound_metric, find_sign, find_validation_metric
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.equivalence import choose_rope
-from nnsweep.results.statistics.intervals import bound_metric, check_confidence, estimate_mean
+from nnsweep.results.statistics.intervals import check_confidence, estimate_mean
 from nnsweep.results.statistics.pairs import FloatArray, Pairs, estimate_pairs, find_pairing
-from nnsweep.results.statistics.summary import ACCURACY, find_sizes, keep_successes, mark_successes, sort_best_first
+from nnsweep.results.statistics.summary import find_sizes, keep_successes, mark_successes, sort_best_first
 
 AS_GOOD, UNSETTLED, WORSE = "as good", "unsettled", "clearly worse"
 NEVER_FINISHED, UNTESTED = "never finished", "untested"
 VERDICTS = (AS_GOOD, UNSETTLED, WORSE, NEVER_FINISHED, UNTESTED)
-VALIDATION = "best_val_accuracy"
 TIED = 1e-12
-"""Means that differ by no more are equal but for rounding."""
+"""Means that differ by no more, as a part of them beyond 1, are equal but for rounding."""
 METHOD = (
     "Hsu's comparison with the best: constrained intervals, one-sided t quantiles by Bonferroni for the comparisons "
     "with the configuration that is truly the best"
@@ -46,7 +47,7 @@ COLUMNS = {
 
 def judge(
     runs: pd.DataFrame,
-    metric: str = ACCURACY,
+    metric: str | None = None,
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -73,8 +74,8 @@ def judge(
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
-        The column to judge by; of costs and seconds (`nnsweep.results.frame.smaller_is_better`) less is better.
+    metric : str, optional
+        The column to judge by; of costs and seconds (`nnsweep.results.metrics.smaller_is_better`) less is better.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
     confidence : float
@@ -99,7 +100,7 @@ def judge(
         * ``never finished``: some runs failed, and none finished;
         * ``untested``: has fewer than two independent results, or nothing to be compared with.
 
-        ``attrs["chosen"]`` is the configuration with the best validation accuracy, or with the best mean where
+        ``attrs["chosen"]`` is the configuration that is best on the validation part, or has the best mean where
         there was no validation part (`choose_by_validation`); ``attrs["method"]`` names the procedure.
 
     Raises
@@ -108,6 +109,7 @@ def judge(
         If a column is unknown, the confidence is out of range, or two runs are the same repeat of one configuration.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
@@ -132,8 +134,10 @@ def judge(
     return table
 
 
-def choose_by_validation(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None) -> str | None:
-    """Choose the configuration with the best mean validation accuracy, which looks at no test example.
+def choose_by_validation(
+    runs: pd.DataFrame, metric: str | None = None, *, by: Sequence[str] | None = None
+) -> str | None:
+    """Choose the configuration that is best by its mean on the validation part, which looks at no test example.
 
     Parameters
     ----------
@@ -145,18 +149,25 @@ def choose_by_validation(runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequ
     str or None
         Its label; of equal ones, as a few hundred examples often make them, that of the network with the fewest
         parameters. One with a single result is chosen only if none has more. None if the metric is not
-        ``test_accuracy`` or some run with a test accuracy had no validation part.
+        of the test part at the best epoch, or some run with it had no validation part.
     """
-    if metric != ACCURACY or VALIDATION not in runs.columns:
+    metric = choose_metric(runs, metric)
+    validation = find_validation_metric(metric)
+    if validation is None or validation not in runs.columns:
         return None
-    validated, tested = ([value is not None for value in take_metric(runs, name)] for name in (VALIDATION, metric))
+    validated, tested = ([value is not None for value in take_metric(runs, name)] for name in (validation, metric))
     if validated != tested or not any(tested):
         return None
-    ranked = sort_best_first(group_runs(runs, VALIDATION, by=by), VALIDATION)
+    ranked = sort_best_first(group_runs(runs, validation, by=by), validation)
     first = choose_first(ranked)
-    tied = [one for one in ranked if _is_tested(one) == _is_tested(first) and abs(one.mean - first.mean) <= TIED]
+    tied = [one for one in ranked if _is_tested(one) == _is_tested(first) and is_tied(one.mean, first.mean)]
     sizes = [math.inf if size is None else float(str(size)) for size in find_sizes(runs, "n_parameters", tied)]
     return tied[int(np.argmin(sizes))].label
+
+
+def is_tied(mean: float, other: float) -> bool:
+    """Tell whether two means are equal but for rounding."""
+    return abs(mean - other) <= TIED * max(1.0, abs(other))
 
 
 def choose_first(ranked: Sequence[Configuration]) -> Configuration:
@@ -205,15 +216,16 @@ def compare_with_best(
     if len(tested) < 2:
         return standings
     chosen = [ranked[place] for place in tested]
-    sign = -1.0 if smaller_is_better(metric) else 1.0
+    sign = float(find_sign(metric))
     pairs = estimate_pairs(
         [{unit: sign * value for unit, value in one.units.items()} for one in chosen],
         find_pairing(runs, ranked)[np.ix_(tested, tested)],
         overlap=chosen[0].repeats.overlap,
     )
-    level, bounds = (1 - confidence) / (len(tested) - 1), bound_metric(metric)
+    level, (least, most) = (1 - confidence) / (len(tested) - 1), bound_metric(metric)
+    bounds = (least, most) if sign > 0 else (-most, -least)
     successes = keep_successes(ranked, mark_successes(runs))
-    ceilings = np.array([_find_ceiling(successes[place], ranked[place], level, bounds) for place in tested])
+    ceilings = np.array([_find_ceiling(successes[place], ranked[place], level, bounds, sign) for place in tested])
     below = pairs.half_widths_below(level, bounds, ceilings)
     ends = _bound_differences(pairs, np.array([one.is_whole for one in chosen]), pairs.half_widths(level), below)
     widest = float(np.subtract(*bounds[::-1]))
@@ -256,12 +268,19 @@ def _bound_differences(pairs: Pairs, is_whole: NDArray[np.bool_], half: FloatArr
     return _Ends(np.minimum(lower, 0.0), np.maximum(upper, 0.0), is_worse, is_rival)
 
 
-def _find_ceiling(succeeded: Configuration, one: Configuration, level: float, bounds: tuple[float, float]) -> float:
-    """Give what a mean is not above although some runs failed: the end of the interval of those that succeeded."""
+def _find_ceiling(
+    succeeded: Configuration, one: Configuration, level: float, bounds: tuple[float, float], sign: float
+) -> float:
+    """Give what a mean is not above although some runs failed: the end of the interval of those that succeeded.
+
+    Both are times the sign, so that more is better.
+    """
     if len(succeeded.units) < 2 or len(succeeded.values) == len(one.values):
         return math.inf
     overlap = one.repeats.overlap
-    return estimate_mean([*succeeded.units.values()], 1 - 2 * level, overlap=overlap, bounds=bounds).high
+    return estimate_mean(
+        [sign * value for value in succeeded.units.values()], 1 - 2 * level, overlap=overlap, bounds=bounds
+    ).high
 
 
 def _is_tested(one: Configuration) -> bool:

@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import find_sign
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.best_set import WORSE, Standing, choose_first, compare_with_best
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.pairs import find_pairing
@@ -48,7 +49,7 @@ COLUMNS = {
 
 def compare(
     runs: pd.DataFrame,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     *,
     baseline: str | Mapping[str, object] | None = None,
     by: Sequence[str] | None = None,
@@ -78,8 +79,8 @@ def compare(
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
-        The column to compare; of costs and seconds (`nnsweep.results.frame.smaller_is_better`) less is better.
+    metric : str, optional
+        The column to compare; of costs and seconds (`nnsweep.results.metrics.smaller_is_better`) less is better.
     baseline : str or mapping, optional
         A label, or settings that only one configuration has.
     by : sequence of str, optional
@@ -107,6 +108,7 @@ def compare(
         If no run counts, a column is unknown, the baseline is none or several, or two runs are twins.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
@@ -114,7 +116,7 @@ def compare(
         raise ConfigError(f"no run finished with a finite {printable(metric)}, so there is nothing to compare")
     tables: list[pd.DataFrame] = []
     pairing = find_pairing(runs, ranked)
-    options: dict[str, Any] = {"confidence": confidence, "sign": -1 if smaller_is_better(metric) else 1}
+    options: dict[str, Any] = {"confidence": confidence, "sign": find_sign(metric)}
     if ranked:
         standings = compare_with_best(runs, ranked, metric=metric, confidence=confidence)
         of = {one.label: standing for one, standing in zip(ranked, standings, strict=True)}
@@ -133,7 +135,7 @@ def compare(
 
 def indistinguishable(
     runs: pd.DataFrame,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -156,6 +158,7 @@ def indistinguishable(
         Labels, the best mean first.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     runs = with_failures(runs, failures)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     standings = compare_with_best(runs, ranked, metric=metric, confidence=confidence)

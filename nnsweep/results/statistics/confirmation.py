@@ -9,22 +9,19 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from nnsweep.results.frame import rows, smaller_is_better
+from nnsweep.results.frame import rows
 from nnsweep.results.grouping import Configuration, with_failures
+from nnsweep.results.metrics import choose_digits, find_sign, metric_text
 from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import (
     counted_repeats,
-    fixed,
     join_words,
-    metric_text,
     percent,
     signed,
     with_interval,
-    write_digits,
     write_interval,
 )
 from nnsweep.text import printable
@@ -72,7 +69,7 @@ def compare_confirmation(
     table["low"], table["high"] = table["low_simultaneous"], table["high_simultaneous"]
     table["study"] = [by_label[label].mean for label in table["label"]]
     table["n_study"] = [len(by_label[label].units) for label in table["label"]]
-    sign = -1 if smaller_is_better(metric) else 1
+    sign = find_sign(metric)
     table["optimism"] = sign * (table["study"] - table["mean"])
     ends = [sign * (table["study"] - table[end]) for end in ("high", "low")]
     table["optimism_low"], table["optimism_high"] = ends[::sign]
@@ -178,10 +175,4 @@ def _describe_rivals(row: "pd.Series[Any]", table: pd.DataFrame, write: Callable
 
 
 def _choose_digits(table: pd.DataFrame, metric: str) -> Callable[[object], str]:
-    """Write an accuracy with as many places as the intervals give sense to, anything else with four digits."""
-    if not metric.endswith("_accuracy"):
-        return write_digits
-    halves = ((table["high"] - table["low"]) / 2).to_numpy(dtype=float)
-    halves = halves[np.isfinite(halves) & (halves > 0)]
-    places = min(5, max(3, -math.floor(math.log10(float(np.median(halves)))))) if len(halves) else 4
-    return lambda value: fixed(value, places)
+    return choose_digits(metric, ((table["high"] - table["low"]) / 2).tolist())

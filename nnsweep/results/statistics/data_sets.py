@@ -23,9 +23,11 @@ from nnsweep.results.factors import (
     is_function_of,
     varying_settings,
 )
-from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better, varies
+from nnsweep.results.frame import check_columns, coded, plain, varies
 from nnsweep.results.grouping import Configuration, group_runs, make_labels, with_failures
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import find_sign, smaller_is_better
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.ranks import (
     FriedmanTest,
@@ -38,7 +40,6 @@ from nnsweep.results.statistics.ranks import (
     run_friedman_test,
     run_wilcoxon_test,
 )
-from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.statistics.tests import correct_by_holm, count_pairs
 from nnsweep.results.wording import join_words
 
@@ -156,7 +157,7 @@ class DataSetComparison:
 
 def compare_data_sets(
     runs: pd.DataFrame,
-    metric: str = ACCURACY,
+    metric: str | None = None,
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -176,7 +177,7 @@ def compare_data_sets(
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
+    metric : str, optional
         The column to compare; of costs and seconds less is better.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary within data sets.
@@ -196,13 +197,14 @@ def compare_data_sets(
         If a column is unknown or a repeat, or two runs are the same repeat of one configuration.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     runs = with_failures(runs, failures)
     check_columns(runs, by=by or ())
     check_settings(by or ())
     scores, notes = _average_repeats(runs, metric, by)
     complete = scores.dropna()
-    sign = -1 if smaller_is_better(metric) else 1
+    sign = find_sign(metric)
     values = sign * complete.to_numpy(dtype=float).T
     n, k = values.shape
     if n < 2 or k < 2:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import smaller_is_better
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import find_sign
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.pairs import find_pairing
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
@@ -65,7 +66,7 @@ def choose_rope(rope: float | None, metric: str) -> float | None:
 
 def compare_equivalence(
     runs: pd.DataFrame,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     *,
     reference: str | Mapping[str, object] | None = None,
     rope: float | None = None,
@@ -93,7 +94,7 @@ def compare_equivalence(
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
+    metric : str, optional
         The column to compare; of costs and seconds less is better.
     reference : str or mapping, optional
         What the others are compared with, a label or settings that only one configuration has; the best if not given.
@@ -120,6 +121,7 @@ def compare_equivalence(
         If no run counts, the metric has no usual margin and none is given, or what is asked cannot be.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     margin = choose_rope(rope, metric)
     if margin is None:
@@ -128,7 +130,7 @@ def compare_equivalence(
     if not any(one.counted for one in ranked):
         raise ConfigError(f"no run finished with a finite {printable(metric)}, so there is nothing to compare")
     chosen = ranked[0] if reference is None else find_configuration(runs, ranked, reference)
-    sign = -1 if smaller_is_better(metric) else 1
+    sign = find_sign(metric)
     pairs = find_pairing(runs, ranked)[ranked.index(chosen)].tolist()
     rows = [
         {"label": one.label, "reference_label": chosen.label}

@@ -15,6 +15,7 @@ from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.frame import check_columns
 from nnsweep.results.grouping import Configuration, describe_run, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.example_tests import Right, bootstrap_difference, mcnemar_test, sign_flip_test
 from nnsweep.results.statistics.intervals import check_confidence, estimate_share
 from nnsweep.results.statistics.summary import find_configuration, sort_best_first
@@ -60,7 +61,7 @@ def compare_examples(
     runs: pd.DataFrame,
     correct: Mapping[str, ExampleResults | ArrayLike],
     *,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     baseline: str | Mapping[str, object] | None = None,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -79,7 +80,7 @@ def compare_examples(
     correct : mapping of str to ExampleResults or array of bool, shape (n_test,)
         Which test examples each run got right, by run id: what `nnsweep.load_correct` gives, or arrays. Runs that are
         not in it are left out.
-    metric : str
+    metric : str, optional
         What the best is best by, and what a run must have to count.
     baseline : str or mapping, optional
         What to compare with instead of the best: a label, or settings that only one configuration has.
@@ -109,6 +110,7 @@ def compare_examples(
         or two runs are twins.
     """
     check_inputs(["run_id"], runs=runs, correct=correct, metric=metric)
+    metric = choose_metric(runs, metric)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not ranked:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
@@ -151,7 +153,7 @@ def estimate_accuracies(
     runs: pd.DataFrame,
     correct: Mapping[str, ExampleResults | ArrayLike],
     *,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -163,7 +165,7 @@ def estimate_accuracies(
         A frame of runs with the column ``run_id``.
     correct : mapping of str to ExampleResults or array of bool, shape (n_test,)
         Which test examples each run got right, as `nnsweep.compare_examples` has it.
-    metric : str
+    metric : str, optional
         What the best is best by, and what a run must have to count.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
@@ -189,6 +191,7 @@ def estimate_accuracies(
         If there is no column ``run_id``, a column is unknown, or two runs are twins.
     """
     check_inputs(["run_id"], runs=runs, correct=correct, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     rows = [

@@ -1,7 +1,7 @@
 """A fair comparison: every architecture at the learning rate and schedule that suit it best.
 
 One rate for all favours those whom it happens to suit. Here each subject of the comparison has its own best setting,
-chosen by validation accuracy and reported by test accuracy, beside the one setting that is best for all on average.
+chosen on the validation part and reported on the test part, beside the one setting that is best for all on average.
 """
 
 import math
@@ -17,8 +17,9 @@ from nnsweep.results.factors import choose_distinguishing, find_repeats, varying
 from nnsweep.results.frame import check_columns, coded, take_metric
 from nnsweep.results.grouping import Configuration, describe_settings, group_runs, with_failures
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import bound_metric, find_sign, smaller_is_better, split_metric
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.boundary import Values, find_boundaries
-from nnsweep.results.statistics.intervals import bound_metric
 from nnsweep.results.statistics.summary import correct_confidence, summarize
 from nnsweep.results.statistics.tests import compare_means, count_pairs
 from nnsweep.results.wording import count
@@ -40,8 +41,8 @@ class FairComparison(NamedTuple):
         count), ``mean``, ``std`` of the reported metric there, ``low`` and ``high`` (the interval of the mean, which
         holds at once for all that were tried, since the best was picked among them; by Bonferroni's inequality),
         ``n_finished`` and ``n_ended``; ``same_n``, ``same_mean``, ``same_std`` at the setting that is the same for all
-        (missing if there is none); ``gain``, mean - same_mean; ``n_settings``, how many were tried; and ``on_edge``,
-        whether there is a warning.
+        (missing if there is none); ``gain``, by how much mean is better than same_mean; ``n_settings``, how many were
+        tried; and ``on_edge``, whether there is a warning.
     subject, tuned : tuple of str
         The columns that say what is compared, and what was tuned for it.
     selecting, reported : str
@@ -82,14 +83,14 @@ def fair_comparison(
     *,
     subject: Sequence[str] | None = None,
     tuned: Sequence[str] | None = None,
-    selecting: str = "best_val_accuracy",
-    reported: str = "test_accuracy",
+    selecting: str | None = None,
+    reported: str | None = None,
     confidence: float = 0.95,
     failures: str | None = None,
 ) -> FairComparison:
     """Compare subjects, each at its own best setting.
 
-    The best is that with the highest mean over repeats of the selecting metric; of equal ones the first in order, so of
+    The best is that with the best mean over repeats of the selecting metric; of equal ones the first in order, so of
     two learning rates the smaller one. What is reported is another metric than what selects, so it is not flattered by
     the choice; without a validation part it is the same one, and the notes say so.
 
@@ -102,8 +103,9 @@ def fair_comparison(
         schedule and optimizer themselves.
     tuned : sequence of str, optional
         Columns that are tuned for each subject; by default all of `TUNED` that vary.
-    selecting, reported : str
-        Metrics of which more is better.
+    selecting, reported : str, optional
+        Metrics, or measures on the test part. What is reported is by default the measure that runs were selected by,
+        and what selects is the best value of the reported measure on the validation part.
     confidence : float
         Of the intervals.
     failures : {"chance", "ignore"}, optional
@@ -123,28 +125,30 @@ def fair_comparison(
     check_inputs(runs=runs)
     runs = with_failures(runs, failures)
     subject, tuned = _choose_roles(runs, subject, tuned)
-    selecting, note = _choose_selecting(runs, selecting, reported)
+    reported = choose_metric(runs, reported)
+    selecting, note = _choose_selecting(runs, selecting or _name_selecting(reported), reported)
+    sign = find_sign(selecting)
     cells = _make_cells(runs, subject, tuned, selecting, reported)
     names = {who: describe_settings(_pair(subject, who)) for who in cells}
     finished = {
         who: {setting: cell for setting, cell in own.items() if cell.selecting.counted} for who, own in cells.items()
     }
     finished = {who: own for who, own in finished.items() if own}
-    same = _find_best([*finished.values()])
+    same = _find_best([*finished.values()], sign)
     simultaneous = correct_confidence([cell.reported for own in cells.values() for cell in own.values()], confidence)
     rows, warnings = [], []
     for who, own in finished.items():
-        setting = _find_best([own])
+        setting = _find_best([own], sign)
         assert setting is not None  # some run has finished
         edges = find_boundaries(list(cells[who]), tuned, setting, differs=_make_test(cells[who], setting))
         warnings += [f"{names[who]}: {edge.words}" for edge in edges]
         labels = (*who, names[who], *setting, describe_settings(_pair(tuned, setting), nothing="as it is"))
-        reached = _report(own, setting, same, confidence=simultaneous, bounds=bound_metric(reported))
+        reached = _report(own, setting, same, confidence=simultaneous, metric=reported)
         numbers = own[setting].selecting.mean, *reached
         rows.append((*labels, *numbers, len(cells[who]), bool(edges)))
     table = pd.DataFrame(rows, columns=[*subject, "label", *tuned, "setting", *NUMBERS])
     return FairComparison(
-        table=table.sort_values("mean", ascending=False, kind="stable", ignore_index=True),
+        table=table.sort_values("mean", ascending=smaller_is_better(reported), kind="stable", ignore_index=True),
         subject=tuple(subject),
         tuned=tuple(tuned),
         selecting=selecting,
@@ -168,17 +172,17 @@ def _report(
     same: Values | None,
     *,
     confidence: float,
-    bounds: tuple[float, float],
+    metric: str,
 ) -> tuple[float, ...]:
-    """Give the reported metric at the subject's own best setting, at that of all, and the difference of the means."""
+    """Give the reported metric at the subject's own best setting, at that of all, and the first one's gain."""
     best, at_same = own[setting].reported, None if same is None else own[same].reported
-    (interval,) = summarize([best], confidence, bounds=bounds)
+    (interval,) = summarize([best], confidence, bounds=bound_metric(metric))
     n_same, same_mean, same_std = 0, math.nan, math.nan
     if at_same is not None:
         ((same_mean, same_std, *_),) = summarize([at_same])
         n_same = len(at_same.values)
     numbers = len(best.values), *interval, len(best.counted), best.n_ended
-    return *numbers, n_same, same_mean, same_std, interval.mean - same_mean
+    return *numbers, n_same, same_mean, same_std, find_sign(metric) * (interval.mean - same_mean)
 
 
 def _make_test(cells: Mapping[Values, Cell], best: Values) -> Callable[[Values], bool]:
@@ -219,6 +223,12 @@ def _choose_roles(
     return list(subject), list(tuned)
 
 
+def _name_selecting(reported: str) -> str:
+    """Name the best value on the validation part of the measure that is reported, whichever epoch it is reported of."""
+    name = split_metric(reported)
+    return f"best_val_{name.measure}" if name else reported
+
+
 def _choose_selecting(runs: pd.DataFrame, selecting: str, reported: str) -> tuple[str, str]:
     """Say by which metric settings are chosen, and that in words."""
     with_it, with_result = (len(runs) - take_metric(runs, name).count(None) for name in (selecting, reported))
@@ -252,7 +262,7 @@ def _pair(names: Sequence[str], values: Values) -> dict[str, object]:
     return dict(zip(names, values, strict=True))
 
 
-def _find_best(cells: Sequence[Mapping[Values, Cell]]) -> Values | None:
+def _find_best(cells: Sequence[Mapping[Values, Cell]], sign: int) -> Values | None:
     """Find the setting with the best mean over some subjects, among those that all of them have tried.
 
     One that lost a failed run is chosen only if there is no other; of equal ones the first in order.
@@ -266,6 +276,6 @@ def _find_best(cells: Sequence[Mapping[Values, Cell]]) -> Values | None:
             (False, float(value), "") if isinstance(value, int | float) else (True, 0.0, str(value))
             for value in setting
         ]
-        return not all(one.is_whole for one in row), -fmean(one.mean for one in row), order
+        return not all(one.is_whole for one in row), -sign * fmean(one.mean for one in row), order
 
     return min(common, key=rank, default=None)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.metrics import UNBOUNDED
 from nnsweep.results.statistics.tests import bound_rounding
 
-UNBOUNDED = (-math.inf, math.inf)
 LARGEST_LOGIT = 700.0
 """Beyond this the exponential overflows, and its inverse is 0 or 1 to all digits anyway."""
 
@@ -112,11 +112,6 @@ def widen_within(mean: float, half: float, bounds: tuple[float, float]) -> tuple
     ends = (low + (high - low) / (1 + math.exp(min(-logit + sign * aside, LARGEST_LOGIT))) for sign in (1, -1))
     lower, upper = ends
     return lower, upper
-
-
-def bound_metric(metric: str) -> tuple[float, float]:
-    """Say between what a metric lies: 0 and 1 for an accuracy."""
-    return (0.0, 1.0) if metric.endswith("_accuracy") else UNBOUNDED
 
 
 def compute_interquartile_mean(values: Sequence[float]) -> float:

@@ -16,11 +16,13 @@ from scipy import special
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import Repeats, check_settings, choose_factors, place_level
-from nnsweep.results.frame import check_columns, coded, plain, smaller_is_better
+from nnsweep.results.frame import check_columns, coded, plain
 from nnsweep.results.grouping import group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import bound_metric, find_sign
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.anova import take_units
-from nnsweep.results.statistics.intervals import bound_metric, check_confidence
+from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.summary import describe_failures
 from nnsweep.results.wording import count
 from nnsweep.text import printable
@@ -46,7 +48,8 @@ class MarginalMeans(NamedTuple):
     levels : pandas.DataFrame
         A row for each ``factor`` and ``level``: ``mean``, ``standard_error``, the interval ``low`` to ``high`` (an
         accuracy's within 0 and 1),
-        ``n_cells`` (combinations of the other factors that are averaged) and ``n_results``.
+        ``n_cells`` (combinations of the other factors that are averaged) and ``n_results``. ``attrs["metric"]`` names
+        what was averaged.
     contrasts : pandas.DataFrame
         A row for each pair of levels, the better one as ``level`` and the other as ``reference``: ``difference``,
         ``standard_error``, ``low``, ``high``, ``p`` and ``distinguishable``; the best and its nearest first.
@@ -61,7 +64,7 @@ class MarginalMeans(NamedTuple):
 
 def marginal_means(
     runs: pd.DataFrame,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     *,
     factors: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -89,7 +92,7 @@ def marginal_means(
     ----------
     runs : pandas.DataFrame
         A frame of runs; those count that finished with a real value of the metric.
-    metric : str
+    metric : str, optional
         The column to average.
     factors : sequence of str, optional
         The columns; by default all settings that vary (`nnsweep.results.factors.choose_factors`).
@@ -109,6 +112,7 @@ def marginal_means(
         If a column is unknown, a factor is a repeat, or no run counts.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     check_columns(runs, metric=[metric], factors=factors or ())
     check_settings(factors or ())
@@ -119,7 +123,7 @@ def marginal_means(
     chosen = choose_factors(usable, metric, factors)
     codes = [coded(usable, name) for name in chosen.names]
     cells = _make_cells([*zip(*codes, strict=True)], units, values)
-    repeats, sign = groups[0].repeats, -1 if smaller_is_better(metric) else 1
+    repeats, sign = groups[0].repeats, find_sign(metric)
     levels: list[dict[str, object]] = []
     contrasts: list[dict[str, object]] = []
     notes = [*chosen.notes]
@@ -133,8 +137,10 @@ def marginal_means(
         described = _describe_levels(ordered, repeats, confidence, bound_metric(metric))
         levels += [{"factor": name} | row for row in described]
         contrasts += [{"factor": name} | row for row in _contrast_levels(ordered, repeats, confidence, sign)]
+    table = pd.DataFrame(levels, columns=list(LEVELS)).astype(LEVELS)
+    table.attrs["metric"] = metric
     return MarginalMeans(
-        pd.DataFrame(levels, columns=list(LEVELS)).astype(LEVELS),
+        table,
         pd.DataFrame(contrasts, columns=list(CONTRASTS)).astype(CONTRASTS),
         (*notes, *describe_failures(groups, metric)),
     )

@@ -1,7 +1,7 @@
 """A ranking: the order of the configurations of a grid after part of the epochs, beside their order at the end.
 
 Where the two agree, a smaller budget would have given the same answer. A configuration stands where its runs would have
-stood had they been stopped then: at the best accuracy so far, since that is the epoch that counts.
+stood had they been stopped then: at the best value so far, since that is the epoch that counts.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import find_sign, split_metric
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.trend import Curve, find_selecting_curve
 
 Floats = NDArray[np.float64]
@@ -54,7 +56,7 @@ def compare_rankings(
     runs: pd.DataFrame,
     histories: Mapping[str, pd.DataFrame],
     *,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     shares: Sequence[float] = SHARES,
     confidence: float = 0.95,
@@ -67,9 +69,9 @@ def compare_rankings(
         A frame of runs.
     histories : mapping
         ``{run_id: history}``; runs without one are left out.
-    metric : str
-        The column that a run must have a value of to count. The rankings are by validation accuracy, or test accuracy
-        where there was no validation part.
+    metric : str, optional
+        The column that a run must have a value of to count. The rankings are by its measure on the validation part, or
+        on the test part where there was none.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
     shares : sequence of float
@@ -82,7 +84,7 @@ def compare_rankings(
     pandas.DataFrame
         One row a share: ``share``, ``epoch``, ``n_configurations``, ``kendall`` with its interval ``low`` to ``high``
         and ``spearman`` (see `correlate_ranks`), ``best`` (the label of the best at that epoch), ``is_final_best``
-        (none ends higher), and ``loss``, by how much its last accuracy is below the highest. ``attrs["epochs"]`` is
+        (none ends higher), and ``loss``, by how much its last value is worse than the best. ``attrs["epochs"]`` is
         the last epoch, ``attrs["best"]`` the best at it, and ``attrs["kendall_of_halves"]`` how well two halves of the
         repeats agree on the last ranking: more cannot be asked of an early one. No rows if fewer than three
         configurations have curves.
@@ -93,8 +95,11 @@ def compare_rankings(
         If there is no such column, or two runs that count are the same repeat of one configuration.
     """
     check_inputs(["run_id"], runs=runs, histories=histories, metric=metric)
+    metric = choose_metric(runs, metric)
     run_ids = [str(run_id) for run_id in runs["run_id"]]
-    curves = {row: find_selecting_curve(histories[one]) for row, one in enumerate(run_ids) if one in histories}
+    name = split_metric(metric)
+    measure = name.measure if name else None
+    curves = {row: find_selecting_curve(histories[one], measure) for row, one in enumerate(run_ids) if one in histories}
     curves = {row: curve for row, curve in curves.items() if len(curve.values)}
     groups = [one for one in group_runs(runs, metric, by=by) if any(row in curves for row in one.sources.values())]
     columns = ["share", "epoch", "n_configurations", *RankAgreement._fields, "best", "is_final_best", "loss"]
@@ -102,49 +107,50 @@ def compare_rankings(
         return pd.DataFrame(columns=columns)
     labels = [one.label for one in groups]
     last = max(int(curve.epochs[-1]) for curve in curves.values())
-    accuracies = [_find_best_so_far(one, curves, last) for one in groups]
-    final = _average(accuracies)
+    sign = find_sign(metric)
+    scores = [_find_best_so_far(one, curves, last, sign) for one in groups]
+    final = _average(scores)
     top = int(final.argmax())
     table = []
     for share in shares:
         epoch = max(1, round(share * last))
-        then = _average([_find_best_so_far(one, curves, epoch) for one in groups])
+        then = _average([_find_best_so_far(one, curves, epoch, sign) for one in groups])
         # of several that lead then, the one that ends highest stands for them
         leader = max(np.flatnonzero(then == then.max()), key=lambda place: final[place])
         loss = float(final[top] - final[leader])
         found = correlate_ranks(then, final, confidence)
         table.append((share, epoch, len(groups), *found, labels[leader], loss <= SAME, loss))
     result = pd.DataFrame(table, columns=columns)
-    result.attrs |= {"epochs": last, "best": labels[top], "kendall_of_halves": _compare_halves(accuracies)}
+    result.attrs |= {"epochs": last, "best": labels[top], "kendall_of_halves": _compare_halves(scores)}
     return result
 
 
-def _find_best_so_far(one: Configuration, curves: Mapping[int, Curve], epoch: int) -> dict[Hashable, float]:
-    """Give the best accuracy of each repeat up to an epoch; what has failed by then counts as in its mean."""
+def _find_best_so_far(one: Configuration, curves: Mapping[int, Curve], epoch: int, sign: int) -> dict[Hashable, float]:
+    """Give the best value, times the sign, of each repeat up to an epoch; what has failed counts as in its mean."""
     found = {}
     for key, row in one.sources.items():
         curve = curves.get(row)
         if key not in one.counted and (curve is None or epoch >= curve.epochs[-1]):
-            found[key] = one.values[key]
+            found[key] = sign * one.values[key]
         elif curve is not None:
             found[key] = float(curve.values[: max(1, int((curve.epochs <= epoch).sum()))].max())
     return found
 
 
-def _average(accuracies: Sequence[Mapping[Hashable, float]]) -> Floats:
-    return np.array([np.mean([*values.values()]) for values in accuracies])
+def _average(scores: Sequence[Mapping[Hashable, float]]) -> Floats:
+    return np.array([np.mean([*values.values()]) for values in scores])
 
 
-def _compare_halves(accuracies: Sequence[Mapping[Hashable, float]], *, n_splits: int = SPLITS, seed: int = 0) -> float:
+def _compare_halves(scores: Sequence[Mapping[Hashable, float]], *, n_splits: int = SPLITS, seed: int = 0) -> float:
     """Give the mean tau-b between the rankings by random halves of the repeats; NaN if a half lacks a configuration."""
     from scipy import stats
 
-    keys = sorted({key for values in accuracies for key in values}, key=repr)
+    keys = sorted({key for values in scores for key in values}, key=repr)
     random, taus = np.random.default_rng(seed), []
     for _ in range(n_splits if len(keys) > 1 else 0):
         order = [keys[place] for place in random.permutation(len(keys))]
         halves = (order[: len(keys) // 2], order[len(keys) // 2 :])
-        parts = [[{key: values[key] for key in half if key in values} for values in accuracies] for half in halves]
+        parts = [[{key: values[key] for key in half if key in values} for values in scores] for half in halves]
         if not all(map(all, parts)):
             return np.nan
         taus.append(float(stats.kendalltau(*map(_average, parts)).statistic))

@@ -23,8 +23,10 @@ from nnsweep.results.factors import (
 )
 from nnsweep.results.frame import coded, list_settings, plain, varies
 from nnsweep.results.grouping import Configuration, group_runs, make_labels, with_failures
+from nnsweep.results.metrics import bound_metric
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.data_sets import DATA_SETTINGS, name_data_sets
-from nnsweep.results.statistics.intervals import bound_metric, check_confidence, estimate_mean
+from nnsweep.results.statistics.intervals import check_confidence, estimate_mean
 from nnsweep.results.statistics.tests import compare_means, correct_by_holm
 from nnsweep.results.wording import join_words, value_text
 
@@ -62,7 +64,7 @@ class StudyPair(NamedTuple):
 def compare_two_studies(
     runs: pd.DataFrame,
     is_other: Sequence[bool],
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     *,
     confidence: float = 0.95,
     failures: str | None = None,
@@ -81,7 +83,7 @@ def compare_two_studies(
         The frame of the runs of both.
     is_other : sequence of bool
         Which rows are of the other study.
-    metric : str
+    metric : str, optional
         The column to compare.
     confidence : float
         With which all intervals and decisions hold at once.
@@ -95,6 +97,7 @@ def compare_two_studies(
     ConfigError
         If the metric is unknown, or two runs of a study are the same repeat of one configuration.
     """
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     other = np.asarray(is_other, dtype=bool)
     data = _name_data(runs, other, digests)

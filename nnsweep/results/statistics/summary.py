@@ -13,14 +13,14 @@ from functools import cache
 import pandas as pd
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.frame import SIZES, check_columns, plain, smaller_is_better, take_metric, take_numbers
+from nnsweep.results.frame import SIZES, check_columns, plain, take_metric, take_numbers
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.labels import AT_CHANCE, COLLAPSED, DIVERGED, NOTHING, bound_guessing
+from nnsweep.results.metrics import ACCURACY, UNBOUNDED, bound_metric, find_sign
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.intervals import (
-    UNBOUNDED,
     Interval,
-    bound_metric,
     check_confidence,
     compute_interquartile_mean,
     estimate_mean,
@@ -30,7 +30,6 @@ from nnsweep.results.trend import find_selecting_curve
 from nnsweep.results.wording import count
 from nnsweep.text import printable, suggest_nearest
 
-ACCURACY = "test_accuracy"
 LAST = "final_"
 """What the metrics of the last epoch begin with."""
 NUMBERS = (
@@ -41,7 +40,7 @@ NUMBERS = (
 
 def configurations(
     runs: pd.DataFrame,
-    metric: str = ACCURACY,
+    metric: str | None = None,
     *,
     by: Sequence[str] | None = None,
     confidence: float = 0.95,
@@ -59,7 +58,7 @@ def configurations(
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
+    metric : str, optional
         The column to summarise.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
@@ -90,6 +89,7 @@ def configurations(
         If a column is unknown, or two runs that count are the same repeat of one configuration.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     check_confidence(confidence)
     ranked = sort_best_first(group_runs(runs, metric, by=by, failures=failures), metric)
     names = list(ranked[0].settings) if ranked else []
@@ -202,7 +202,7 @@ class EstimatedConfiguration(Configuration):
 
 
 def estimate_configurations(
-    runs: pd.DataFrame, metric: str = ACCURACY, *, by: Sequence[str] | None = None
+    runs: pd.DataFrame, metric: str | None = None, *, by: Sequence[str] | None = None
 ) -> list[EstimatedConfiguration]:
     """Group the runs of a frame and estimate the mean of each configuration.
 
@@ -212,7 +212,7 @@ def estimate_configurations(
     ----------
     runs : pandas.DataFrame
         A frame of runs; it need not have the metric.
-    metric : str
+    metric : str, optional
         What came out.
     by : sequence of str or None
         The settings that make a configuration; all that vary if not given.
@@ -227,6 +227,7 @@ def estimate_configurations(
     ConfigError
         If two runs are the same repeat of one configuration.
     """
+    metric = choose_metric(runs, metric)
     if metric not in runs.columns:
         runs = runs.assign(**{metric: math.nan})
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
@@ -272,7 +273,7 @@ def sort_best_first(configurations: Sequence[Configuration], metric: str) -> lis
     Where nothing can stand for a failed repeat, since no accuracy of guessing is known or the metric is none, those
     with any come after those without: no result is worse than any.
     """
-    sign = 1 if smaller_is_better(metric) else -1
+    sign = -find_sign(metric)
 
     def place(one: Configuration) -> tuple[bool, bool, float, str]:
         return not one.values, not one.is_whole, sign * one.mean if one.values else 0.0, one.label

@@ -14,6 +14,8 @@ import pandas as pd
 from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.grouping import describe_settings, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import split_metric
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.intervals import estimate_mean
 from nnsweep.results.trend import find_selecting_curve
 
@@ -21,7 +23,9 @@ SIZES = ("n_parameters", "epoch_flops")
 MEANS = {"epochs": "epochs_trained", "seconds": "duration_seconds"}
 
 
-def mark_pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series[bool]":
+def mark_pareto_front(
+    table: pd.DataFrame, cost: str, metric: str, *, is_smaller_better: bool = False
+) -> "pd.Series[bool]":
     """Mark the rows that no other row dominates: none is at least as cheap and as good, and one of both more so.
 
     Parameters
@@ -31,7 +35,9 @@ def mark_pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series
     cost : str
         A column of which less is better.
     metric : str
-        A column of which more is better.
+        A column of results.
+    is_smaller_better : bool
+        Whether less of it is better.
 
     Returns
     -------
@@ -39,6 +45,7 @@ def mark_pareto_front(table: pd.DataFrame, cost: str, metric: str) -> "pd.Series
         With the table's index. Equal rows are on the front together or not at all; what is not finite never is.
     """
     columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (cost, metric)}
+    columns[metric] = -columns[metric] if is_smaller_better else columns[metric]
     finite = pd.DataFrame(columns)[np.isfinite([*columns.values()]).all(axis=0)]
     best = finite.groupby(cost)[metric].max()
     front = best[best > best.cummax().shift(fill_value=-math.inf)]
@@ -68,13 +75,19 @@ class SmallEnough(NamedTuple):
 
 
 def choose_smallest(
-    table: pd.DataFrame, *, size: str = "n_parameters", mean: str = "mean", error: str = "standard_error"
+    table: pd.DataFrame,
+    *,
+    size: str = "n_parameters",
+    mean: str = "mean",
+    error: str = "standard_error",
+    is_smaller_better: bool = False,
 ) -> SmallEnough:
     """Choose the smallest network whose mean is within one standard error of the best.
 
-    The rule is ``mean >= best_mean - best_standard_error`` (Breiman, Friedman, Olshen and Stone, *Classification
-    and Regression Trees*, 1984, section 3.4.3; Hastie, Tibshirani and Friedman, *The Elements of Statistical
-    Learning*, 2nd ed., 2009, section 7.10). It is a rule of thumb for choosing, not a test that they are equal.
+    The rule is ``mean >= best_mean - best_standard_error`` where more is better (Breiman, Friedman, Olshen and Stone,
+    *Classification and Regression Trees*, 1984, section 3.4.3; Hastie, Tibshirani and Friedman, *The Elements of
+    Statistical Learning*, 2nd ed., 2009, section 7.10). It is a rule of thumb for choosing, not a test that they are
+    equal.
 
     Parameters
     ----------
@@ -82,14 +95,18 @@ def choose_smallest(
         One row a configuration.
     size, mean, error : str
         Its columns: what is to be small, and the mean of the metric with its standard error.
+    is_smaller_better : bool
+        Whether less of the metric is better.
 
     Returns
     -------
     SmallEnough
-        Of equal sizes the one with the higher mean. With one repetition of the best there is no standard error, and
+        Of equal sizes the one with the better mean. With one repetition of the best there is no standard error, and
         nothing is chosen.
     """
     columns = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (size, mean, error)}
+    sign = -1 if is_smaller_better else 1
+    columns[mean] = sign * columns[mean]
     finite = np.flatnonzero(np.isfinite(columns[mean]) & np.isfinite(columns[size]))
     if not len(finite):
         return SmallEnough(None, None, math.nan, "no configuration has a result")
@@ -102,11 +119,13 @@ def choose_smallest(
     threshold = float(columns[mean][best] - one_error)
     enough = finite[columns[mean][finite] >= threshold]
     smallest = enough[np.lexsort((-columns[mean][enough], columns[size][enough]))[0]]
+    least, less = ("at most", "and") if is_smaller_better else ("at least", "less")
     words = (
-        f"the smallest with a mean of at least {threshold:.4f}, the best's {columns[mean][best]:.4f} less one standard "
-        f"error ({one_error:.4f}), has {columns[size][smallest]:g} for {columns[size][best]:g} of {size}"
+        f"the smallest with a mean of {least} {sign * threshold:.4f}, the best's {sign * columns[mean][best]:.4f} "
+        f"{less} one standard error ({one_error:.4f}), has {columns[size][smallest]:g} for {columns[size][best]:g} of "
+        f"{size}"
     )
-    return SmallEnough(table.index[best], table.index[smallest], threshold, words)
+    return SmallEnough(table.index[best], table.index[smallest], sign * threshold, words)
 
 
 def prices(
@@ -114,7 +133,7 @@ def prices(
     histories: Mapping[str, pd.DataFrame] | None = None,
     *,
     by: Sequence[str] | None = None,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
     target: float | None = None,
 ) -> pd.DataFrame:
     """Give the cost of each configuration, and what it reached for that.
@@ -127,10 +146,10 @@ def prices(
         ``{run_id: history}``, for the epochs to a target.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
-    metric : str
+    metric : str, optional
         What was reached.
     target : float, optional
-        An accuracy, on validation or else test.
+        A value of the metric's measure, on validation or else test.
 
     Returns
     -------
@@ -146,6 +165,7 @@ def prices(
         If there is no such column, or two runs that count are the same repeat of one configuration.
     """
     check_inputs(runs=runs, metric=metric, histories={} if histories is None else histories)
+    metric = choose_metric(runs, metric)
     rows = []
     for one in sorted(group_runs(runs, metric, by=by), key=lambda one: one.rows):
         all_runs, counted = runs.iloc[list(one.rows)], runs.iloc[list(one.counted.values())]
@@ -155,40 +175,49 @@ def prices(
             row[name] = estimate_mean([value for value in take_metric(counted, source) if value is not None]).mean
         reached = estimate_mean(list(one.units.values()), overlap=one.repeats.overlap)
         row |= {"mean": reached.mean, "std": reached.std}
-        rows.append(row if target is None else row | _measure_pace(all_runs, histories or {}, target))
+        rows.append(row if target is None else row | _measure_pace(all_runs, histories or {}, target, metric))
     table = pd.DataFrame(rows, columns=None if rows else [*(by or ()), "label", "n", *SIZES, *MEANS, "mean", "std"])
     return table.astype({name: "Int64" for name in SIZES if rows})
 
 
-def find_first_epoch(history: pd.DataFrame, target: float) -> int | None:
-    """Find the first epoch at which validation accuracy, or else test accuracy, is at least the target."""
-    curve = find_selecting_curve(history)
-    reached = np.flatnonzero(curve.values >= target)
+def find_first_epoch(history: pd.DataFrame, target: float, measure: str | None = None) -> int | None:
+    """Find the first epoch at which a measure on validation, or else test, is at least as good as the target.
+
+    The measure is accuracy if not given, or RMSE where there is none.
+    """
+    curve = find_selecting_curve(history, measure)
+    reached = np.flatnonzero(curve.values >= curve.sign * target)
     return int(curve.epochs[reached[0]]) if len(reached) else None
 
 
-def count_epochs_to_target(histories: Sequence[pd.DataFrame], target: float) -> float | None:
+def count_epochs_to_target(
+    histories: Sequence[pd.DataFrame], target: float, measure: str | None = None
+) -> float | None:
     """Give the median of `find_first_epoch` over repetitions, of which those that never reach it take for ever.
 
     A mean over those that do would favour what reaches it rarely. It is None if half of them or more do not.
     """
-    epochs = [find_first_epoch(history, target) for history in histories]
+    epochs = [find_first_epoch(history, target, measure) for history in histories]
     median = float(np.median([math.inf if epoch is None else epoch for epoch in epochs])) if epochs else math.inf
     return median if math.isfinite(median) else None
 
 
-def _measure_pace(repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float) -> dict[str, object]:
+def _measure_pace(
+    repetitions: pd.DataFrame, histories: Mapping[str, pd.DataFrame], target: float, metric: str
+) -> dict[str, object]:
     """Count a run that diverged as one that never gets there, and one that failed or was interrupted not at all."""
+    name = split_metric(metric)
+    measure = name.measure if name else None
     ends = zip(plain(repetitions["run_id"]), plain(repetitions["state"]), strict=True)
     curves = [
         histories[str(run_id)] if state == "finished" else pd.DataFrame({"epoch": []})
         for run_id, state in ends
         if str(run_id) in histories and state in ("finished", "diverged")
     ]
-    epochs, flops = count_epochs_to_target(curves, target), _find_size(repetitions, "epoch_flops")
+    epochs, flops = count_epochs_to_target(curves, target, measure), _find_size(repetitions, "epoch_flops")
     return {
         "epochs_to_target": math.nan if epochs is None else epochs,
-        "n_reached": sum(find_first_epoch(history, target) is not None for history in curves),
+        "n_reached": sum(find_first_epoch(history, target, measure) is not None for history in curves),
         "flops_to_target": math.nan if epochs is None or flops is None else epochs * flops,
     }
 

@@ -16,7 +16,9 @@ from numpy.typing import ArrayLike
 from nnsweep.results.factors import KINDS
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
-from nnsweep.results.statistics.intervals import UNBOUNDED, widen_within
+from nnsweep.results.metrics import UNBOUNDED
+from nnsweep.results.selection import choose_metric
+from nnsweep.results.statistics.intervals import widen_within
 from nnsweep.results.wording import TIMES
 
 
@@ -50,7 +52,7 @@ def compute_mean_squares(values: ArrayLike) -> MeanSquares:
 
 
 def decompose_variance(
-    runs: pd.DataFrame, metric: str = "test_accuracy", *, by: Sequence[str] | None = None, failures: str | None = None
+    runs: pd.DataFrame, metric: str | None = None, *, by: Sequence[str] | None = None, failures: str | None = None
 ) -> pd.DataFrame:
     """Say how much of the variance between the runs of one configuration split (fold, sample) and seed make.
 
@@ -65,7 +67,7 @@ def decompose_variance(
     ----------
     runs : pandas.DataFrame
         A frame of runs.
-    metric : str
+    metric : str, optional
         What came out.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
@@ -79,6 +81,7 @@ def decompose_variance(
         vary. ``attrs["n_configurations"]`` tells how many configurations it rests on.
     """
     check_inputs(runs=runs, metric=metric)
+    metric = choose_metric(runs, metric)
     configurations = group_runs(runs, metric, by=by, failures=failures)
     tables = [units for units in map(_tabulate, configurations) if len(units) > 1 and max(map(len, units.values())) > 1]
     if not tables:

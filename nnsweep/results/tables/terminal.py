@@ -16,17 +16,8 @@ from rich.text import Text
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
-from nnsweep.results.frame import (
-    FIRST,
-    LAST,
-    METRICS,
-    find_sealed,
-    list_settings,
-    plain,
-    rank_runs,
-    selection,
-    take_metric,
-)
+from nnsweep.results.frame import FIRST, LAST, METRICS, list_settings, plain, take_metric
+from nnsweep.results.selection import find_sealed, rank_runs, selection
 from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.text import printable

@@ -112,7 +112,7 @@ def test_a_few_far_worse_cells_share_one_colour_and_are_told(made, words):
     (bar,) = [axes for axes in figure.axes if axes is not axes.figure.axes[0]]
     assert bar.get_ylabel() == "test accuracy"
     costs = runs.assign(final_train_cost=[40.0, 0.3, 0.25, 0.26, 0.255, 0.265, 0.27, 0.272])
-    assert "Lightest: above 0.31 (1 cell)." in words(plot_grid(costs, metric="final_train_cost"))
+    assert "Darkest: above 0.31 (1 cell)." in words(plot_grid(costs, metric="final_train_cost"))
 
 
 def test_cells_are_tagged_with_the_place_of_their_configuration(holey):

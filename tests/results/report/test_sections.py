@@ -303,7 +303,7 @@ def test_epochs_have_a_table_of_where_the_best_would_be(study_of):
     (row,) = table(study, "epochs", "ends").to_dict("records")
     (one,) = section_epochs.predict_means(study)
     assert row["still improving"] == "2 of 2"
-    assert row["at twice the epochs"] == study.write_accuracy(one.value)
+    assert row["at twice the epochs"] == study.write_measure(one.value)
     assert 0.9 < one.now < one.value < one.high <= 1
 
 

@@ -50,7 +50,7 @@ def test_of_a_cost_less_is_too_good():
     row = table.set_index("label").loc["a"]
     assert row["optimism"] == pytest.approx(0.04)
     assert row["optimism_low"] < row["optimism"] < row["optimism_high"]
-    assert "0.04 too optimistic" in said
+    assert "0.040 too optimistic" in said
 
 
 @pytest.mark.parametrize(

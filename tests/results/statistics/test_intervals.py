@@ -10,12 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from nnsweep.results.statistics.intervals import (
-    compute_interquartile_mean,
-    estimate_mean,
-    estimate_share,
-    widen_within,
-)
+from nnsweep.results.statistics.intervals import compute_interquartile_mean, estimate_mean, estimate_share, widen_within
 
 patiently = settings(deadline=None, max_examples=50)
 SCRIPT = Path(__file__).parents[3] / "experiments" / "statistics" / "intervals.py"
