@@ -26,7 +26,8 @@ from nnsweep.model.ensemble import (
     select_members,
 )
 from nnsweep.model.predictor import Model, predict_values
-from nnsweep.results.frame import frame, narrow_runs, rank_runs
+from nnsweep.results.frame import frame, narrow_runs
+from nnsweep.results.selection import rank_runs
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.text import printable
 from nnsweep.tracking import models, query, recorded_run

@@ -16,12 +16,14 @@ from nnsweep.errors import ConfigError
 from nnsweep.jobs.interrupt import postpone_signals
 from nnsweep.jobs.unsealing import SealedRun, find_sealed_run, measure_test
 from nnsweep.jobs.worker import forget_datasets
-from nnsweep.results.frame import find_sealed, narrow_runs, plain
+from nnsweep.results.frame import narrow_runs, plain
 from nnsweep.results.grouping import group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import metric_text
 from nnsweep.results.report.section_looks import describe_exposure
+from nnsweep.results.selection import find_sealed
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, judge
-from nnsweep.results.wording import count, join_words, metric_text
+from nnsweep.results.wording import count, join_words
 from nnsweep.text import printable
 from nnsweep.tracking.claims import look_alone
 from nnsweep.tracking.exposure import find_exposures

@@ -21,7 +21,7 @@ from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
-from nnsweep.results.wording import metric_text
+from nnsweep.results.metrics import metric_text
 from nnsweep.tracking.record import Setting
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data")

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from nnsweep.results.metrics import ACCURACY
 from nnsweep.results.plots.drawing import SCALE
 from nnsweep.results.plots.figure import (
     LINE,
@@ -33,7 +34,6 @@ from nnsweep.results.plots.figure import (
 )
 from nnsweep.results.plots.style import COLOUR_MAP, LIGHTEST, Shade, letters_on
 from nnsweep.results.statistics.evaluations import PooledEvaluation, pool_best
-from nnsweep.results.statistics.summary import ACCURACY
 from nnsweep.results.wording import count, percent
 from nnsweep.tracking.record import Evaluation
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from nnsweep.results.frame import plain
 from nnsweep.results.grouping import group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import ACCURACY
 from nnsweep.results.statistics.best_set import choose_first
-from nnsweep.results.statistics.summary import ACCURACY, sort_best_first
+from nnsweep.results.statistics.summary import sort_best_first
 from nnsweep.tracking.record import Evaluation
 
 
