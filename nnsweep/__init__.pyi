@@ -8,6 +8,7 @@ from .api.load import load_results as load_results
 from .api.report import report as report
 from .api.sweep import sweep as sweep
 from .estimator.classifier import NNClassifier as NNClassifier
+from .estimator.regressor import NNRegressor as NNRegressor
 from .estimator.search import StackedHalvingRandomSearchCV as StackedHalvingRandomSearchCV
 from .estimator.search import StackedHalvingSearchCV as StackedHalvingSearchCV
 from .estimator.search import StackedRandomizedSearchCV as StackedRandomizedSearchCV

@@ -79,6 +79,14 @@ def use_estimators() -> None:
     network.fit(X, y, np.ones(4), X_val=X, y_val=y, sample_weight_val=np.ones(4)).partial_fit(
         X, y, sample_weight=[1, 2, 1, 1]
     )
+    line = nnsweep.NNRegressor((8,), loss={"name": "quantile", "quantiles": (0.1, 0.5, 0.9)}).fit(X, y, np.ones(4))
+    print(
+        line.predict(X),
+        line.predict_quantiles(X),
+        line.score(X, y, np.ones(4)),
+        line.target_mean_,
+        line.partial_fit(X, y),
+    )
     grid = {"learning_rate_init": [0.01, 0.1]}
     print(nnsweep.StackedSearchCV(network, grid).fit(X, y).best_params_)
     print(nnsweep.StackedRandomizedSearchCV(network, grid, n_iter=2).fit(X, y).best_score_)

@@ -31,6 +31,9 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     $parameters
     output_activation : str
         Of the last layer, before the softmax, or the logistic function of several labels.
+    loss : str or dict
+        What training lowers; ``auto`` is cross_entropy, or binary_cross_entropy where a sample may have several labels.
+        A dict gives its settings: ``{"name": "cross_entropy", "label_smoothing": 0.1}``.
     class_weight : dict, "balanced" or None
         How much the samples of each class count, by label (1 for a label that is not named); ``balanced`` lets all
         classes count the same in all, None all samples. The cost is the weighted mean of each step's samples.
@@ -66,6 +69,7 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
+        loss: Any = "auto",
         output_activation: str = "identity",
         dropout: float = 0.0,
         init: str = "he_uniform",

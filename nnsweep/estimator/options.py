@@ -22,6 +22,7 @@ from nnsweep.jobs.groups import list_names, read_defaults
 from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
 from nnsweep.jobs.schema import Settings, within
 from nnsweep.mlp.choices import Range
+from nnsweep.mlp.losses import LOSSES
 from nnsweep.text import printable, suggest_nearest
 
 P = ParamSpec("P")
@@ -140,8 +141,10 @@ def keep_options(init: Callable[Concatenate[Self, P], None]) -> Callable[Concate
 def list_choices(documented: Documented) -> Documented:
     """Complete a class's documentation: names of the choices for ``$group``, the parent's sections for ``$section``."""
     texts = {}
-    for group in ("activation", "schedule", "optimizer", "init"):
-        *others, last = list_names(group)
+    groups = {group: list_names(group) for group in ("activation", "schedule", "optimizer", "init")}
+    groups["regression"] = [name for name, maker in LOSSES.items() if (loss := maker()) and loss.task == "regression"]
+    for group, names in groups.items():
+        *others, last = names
         texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
     _, *sections = re.split(r"    (Parameters|Attributes)\n    -+\n", documented.__bases__[-1].__doc__ or "")
     for name, text in zip(sections[::2], sections[1::2], strict=True):
@@ -159,6 +162,7 @@ _OPTIONS = {
     "optimizer.learning_rate": "learning_rate_init",
     "optimizer.weight_decay": "weight_decay",
     "init.name": "init",
+    "loss.name": "loss",
     "trainer.epochs": "max_iter",
     "trainer.patience": "n_iter_no_change",
     "trainer.min_delta": "tol",
@@ -167,9 +171,9 @@ _OPTIONS = {
 """The option for a key of the configuration, where that is not its last word."""
 _BESIDE_SOLVER = {"learning_rate": "learning_rate_init", "weight_decay": "weight_decay"}
 """Options of their own, by the name that the configuration has for them among the optimizer's settings."""
-_DICTS = {"activation": "activation", "schedule": "learning_rate", "optimizer": "solver"}
+_DICTS = {"activation": "activation", "schedule": "learning_rate", "optimizer": "solver", "loss": "loss"}
 """The options that give the settings of a choice, by its group."""
-_KEY = re.compile(r"\b(?:(?:arch|activation|schedule|optimizer|init|trainer)(?:\.\w+)+|schedule(?=:)|seed(?==))")
+_KEY = re.compile(r"\b(?:(?:arch|activation|schedule|optimizer|init|loss|trainer)(?:\.\w+)+|schedule(?=:)|seed(?==))")
 
 
 class Validation(Settings):
@@ -279,6 +283,7 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
         "schedule": _choice("schedule", options["learning_rate"], {"trainer.epochs": options["max_iter"]}),
         "optimizer": optimizer,
         "init": {"name": options["init"]},
+        "loss": _choice("loss", options["loss"]),
         "trainer": {
             "epochs": options["max_iter"],
             "batch_size": options["batch_size"],

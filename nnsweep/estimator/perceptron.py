@@ -152,6 +152,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
 
     hidden_layer_sizes: Any
     activation: Any
+    loss: Any
     dropout: float
     init: str
     solver: Any

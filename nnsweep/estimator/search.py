@@ -1,7 +1,7 @@
 """Searches whose fits are trained ahead, in stacks, before scikit-learn asks for them one by one.
 
 Fits of the same samples whose networks can be trained together form a stack. What is trained lies ready under its
-fingerprint when `NNClassifier.fit` looks for it; whatever cannot be foreseen is simply not there, and is fitted in the
+fingerprint when `fit` looks for it; whatever cannot be foreseen is simply not there, and is fitted in the
 ordinary way.
 """
 
@@ -30,6 +30,8 @@ from sklearn.utils.metaestimators import _safe_split
 
 from nnsweep.estimator.classifier import NNClassifier
 from nnsweep.estimator.fitting import TRAINED, Fit, train_fits_together
+from nnsweep.estimator.perceptron import Perceptron
+from nnsweep.estimator.regressor import NNRegressor
 from nnsweep.estimator.samples import Parts
 from nnsweep.jobs.job import Recipe
 from nnsweep.jobs.stacks import count_in_cache
@@ -58,7 +60,7 @@ class Folded:
     Attributes
     ----------
     estimator : estimator
-        The search's own: an `NNClassifier`, or a pipeline that ends with one.
+        The search's own: an `NNClassifier` or `NNRegressor`, or a pipeline that ends with one.
     X, y : array-like
         All samples.
     folds : sequence of (ndarray, ndarray)
@@ -204,7 +206,7 @@ class _Foresight:
     def _foresee(self, candidate: Candidate, fold: int) -> tuple[str, _ForeseenFit] | None:
         estimator = clone(self._folded.estimator).set_params(**clone(dict(candidate), safe=False))
         network = _last(estimator)
-        if type(network) is not NNClassifier or network.verbose:
+        if type(network) not in (NNClassifier, NNRegressor) or network.verbose:
             return None
         source = (fold, _others(estimator, candidate))
         if source not in self._transformed:
@@ -286,7 +288,7 @@ class _Stacked:
         """
         search: Any = super()
         X, y = indexable(X, y)
-        if not isinstance(_last(self.estimator), NNClassifier) or isinstance(self.cv, Iterator):
+        if not isinstance(_last(self.estimator), Perceptron) or isinstance(self.cv, Iterator):
             search.fit(X, y, **params)
             return self
         self._searched = _Searched(X, y, params, effective_n_jobs(self.n_jobs))
@@ -334,7 +336,7 @@ class _Stacked:
 
 
 class StackedSearchCV(_Stacked, GridSearchCV):  # type: ignore[misc]
-    """A `GridSearchCV` over an `NNClassifier` whose many fits are trained as a few stacks.
+    """A `GridSearchCV` over an `NNClassifier` or `NNRegressor` whose many fits are trained as a few stacks.
 
     Parameters, attributes and results are those of `sklearn.model_selection.GridSearchCV`. The estimator is an
     `NNClassifier`, or a pipeline that ends with one; candidates train together if they differ in seed, learning rate,
