@@ -16,6 +16,7 @@ from nnsweep.mlp.activations import Activation
 from nnsweep.mlp.arrays import FloatArray, IntArray
 from nnsweep.mlp.batches import Inputs
 from nnsweep.mlp.losses import first_places
+from nnsweep.mlp.normalization import Moments, Normalization, carry_back, normalize, unbiased_variance
 
 
 class Layer(tuple[FloatArray, ...]):
@@ -28,7 +29,12 @@ class Layer(tuple[FloatArray, ...]):
     b : ndarray of shape (K, 1, fan_out)
         Biases.
     **others : ndarray
-        What only some networks have, see `Network.list_shapes`. They follow weights and biases in the tuple.
+        What only some networks have. It follows weights and biases in the tuple.
+
+        gain : (K, 1, fan_out)
+            What normalized pre-activations are multiplied by, before the bias is added.
+        mean, variance : (K, 1, fan_out)
+            Running statistics of batch normalization; no gradient moves them.
 
     Attributes
     ----------
@@ -58,9 +64,9 @@ class Layer(tuple[FloatArray, ...]):
         """Biases, of shape (K, 1, fan_out)."""
         return self[1]
 
-    def find(self, name: str) -> FloatArray | None:
-        """Return an array that only some networks have; None if these have none."""
-        return self[self.names.index(name)] if name in self.names else None
+    def array(self, name: str) -> FloatArray:
+        """Return the array of that name."""
+        return self[self.names.index(name)]
 
     def map(self, function: Callable[[FloatArray], FloatArray]) -> "Layer":
         """Apply a function to every array."""
@@ -74,7 +80,8 @@ Shapes: TypeAlias = dict[str, tuple[int, int]]
 
 def array_shapes(fan_in: int, fan_out: int) -> Shapes:
     """Give the shapes of all arrays that a layer may have."""
-    return {"W": (fan_in, fan_out), "b": (1, fan_out)}
+    others = dict.fromkeys(("b", "gain", "mean", "variance"), (1, fan_out))
+    return {"W": (fan_in, fan_out), **others}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +100,10 @@ class Network:
         Of the last layer; its values are the logits.
     dropout : float
         The share of hidden units that are left out of each training step.
+    normalization : {"layer", "batch"} or None
+        How the pre-activations of hidden layers are normalized.
+    residual : bool
+        Whether a hidden layer that is as wide as the one before adds what comes from there to its own values.
     """
 
     hidden_layer_sizes: tuple[int, ...]
@@ -100,12 +111,19 @@ class Network:
     output_activation: Activation
     layer_activations: tuple[Activation, ...] | None = None
     dropout: float = 0.0
+    normalization: Normalization | None = None
+    residual: bool = False
 
     def activation_of(self, layer: int) -> Activation:
         """Return the activation of the layer with that number, counted from 0."""
         if layer == len(self.hidden_layer_sizes):
             return self.output_activation
         return self.layer_activations[layer] if self.layer_activations else self.activation
+
+    def is_residual(self, layer: int) -> bool:
+        """Tell whether the layer with that number adds what comes from the one before to its own values."""
+        sizes = self.hidden_layer_sizes
+        return self.residual and 0 < layer < len(sizes) and sizes[layer] == sizes[layer - 1]
 
     def list_shapes(self, sizes: Sequence[int]) -> list[Shapes]:
         """Give the shapes of each layer's arrays, by name and without the axis of K networks.
@@ -119,7 +137,10 @@ class Network:
 
     def _choose_arrays(self, number: int, shapes: Shapes) -> Shapes:
         """Choose the arrays that the layer with that number has."""
-        return {name: shape for name, shape in shapes.items() if name in ("W", "b")}
+        names = {"W", "b"}
+        if self.normalization and number < len(self.hidden_layer_sizes):
+            names |= {"gain"} if self.normalization == "layer" else {"gain", "mean", "variance"}
+        return {name: shape for name, shape in shapes.items() if name in names}
 
 
 def n_parameters(n_features: int, hidden_layer_sizes: Sequence[int], n_classes: int) -> int:
@@ -148,7 +169,11 @@ class Buffers(NamedTuple):
     a : list of ndarray
         Values, before dropout; the last ones are the logits. The same arrays as `z` where that is allowed.
     signals : list of ndarray
-        What leaves each hidden layer; the same arrays as `a` where there is no dropout.
+        What leaves each hidden layer; the same arrays as `a` where nothing is left out or added.
+    normalized : list of ndarray
+        Pre-activations after a normalization, before gain and bias; the same arrays as `z` where there is none.
+    moments : list of Moments or None
+        What a normalization took from them.
     deltas : list of ndarray
         Derivatives by the values, then by the pre-activations.
     slopes : list of ndarray
@@ -162,6 +187,8 @@ class Buffers(NamedTuple):
     z: list[FloatArray]
     a: list[FloatArray]
     signals: list[FloatArray]
+    normalized: list[FloatArray]
+    moments: list[Moments | None]
     deltas: list[FloatArray]
     slopes: list[FloatArray]
     ones: FloatArray
@@ -202,7 +229,9 @@ def make_buffers(
     z = [
         values if shared else empty(number) for number, (values, shared) in enumerate(zip(a, overwritten, strict=True))
     ]
-    signals = [empty(number) for number in range(last)] if network.dropout and back else a[:last]
+    changed = [bool(network.dropout and back) or network.is_residual(number) for number in range(last)]
+    signals = [empty(number) if other else a[number] for number, other in enumerate(changed)]
+    normalized = [empty(number) if back and "gain" in layer.names else z[number] for number, layer in enumerate(layers)]
     memory = np.empty(max(math.prod(shape) for shape in shapes) if back else 0, dtype)
     # OpenBLAS is quickest with derivatives that lie unit by unit, but for the first layer's, which go no further back
     deltas = [empty(number, by_unit=by_unit or number > 0) for number in range(len(a))] if back else []
@@ -214,7 +243,8 @@ def make_buffers(
         return memory[: array.size].reshape(array.swapaxes(1, 2).shape).swapaxes(1, 2)
 
     slopes = [view_like(values) for values in a] if back else []
-    return Buffers(z, a, signals, deltas, slopes, np.ones((1, n_samples), dtype), first_places(a[-1]))
+    ones, moments = np.ones((1, n_samples), dtype), list[Moments | None]([None] * len(a))
+    return Buffers(z, a, signals, normalized, moments, deltas, slopes, ones, first_places(a[-1]))
 
 
 def forward(
@@ -242,16 +272,21 @@ def forward(
     """
     buffers = into or make_buffers(network, layers, X.n_samples, in_place=False)
     for number, layer in enumerate(layers):
-        z, a = buffers.z[number], buffers.a[number]
+        z, a, normalized = buffers.z[number], buffers.a[number], buffers.normalized[number]
         if number:
-            np.matmul(buffers.signals[number - 1], layer.W, out=z)
+            np.matmul(buffers.signals[number - 1], layer.W, out=normalized)
         else:
-            X.times(layer.W, z)
+            X.times(layer.W, normalized)
+        if network.normalization and "gain" in layer.names:
+            buffers.moments[number] = normalize(normalized, network.normalization)
+            np.multiply(normalized, layer.array("gain"), out=z)
         z += layer.b
         if not (network.activation_of(number).is_identity and a is z):
             network.activation_of(number).value(z, a)
         if number < len(buffers.signals) and buffers.signals[number] is not a:
             np.multiply(a, masks[number] if masks else 1, out=buffers.signals[number])
+            if network.is_residual(number):
+                buffers.signals[number] += buffers.signals[number - 1]
     return buffers
 
 
@@ -281,16 +316,28 @@ def backward(
         The sum over the samples of the derivative by each parameter.
     """
     gradients = into or [layer.map(np.empty_like) for layer in layers]
+    passed_by: FloatArray | None = None  # the derivative by what a residual layer passes on as it is
     for number in reversed(range(len(layers))):
         activation, delta, gradient = network.activation_of(number), buffers.deltas[number], gradients[number]
         if not activation.is_identity:
             delta *= activation.slope(buffers.z[number], buffers.a[number], buffers.slopes[number])
         np.matmul(buffers.ones, delta, out=gradient.b)
+        if network.normalization and (moments := buffers.moments[number]) is not None:
+            normalized = buffers.normalized[number]
+            np.matmul(buffers.ones, delta * normalized, out=gradient.array("gain"))
+            delta *= layers[number].array("gain")
+            carry_back(delta, normalized, moments, network.normalization)
+            if network.normalization == "batch":  # until the step, what is wanted of the batch stands in the gradient
+                gradient.array("mean")[...] = moments.mean
+                gradient.array("variance")[...] = unbiased_variance(moments, X.n_samples)
         if not number:
             X.transposed_times(delta, gradient.W)
             break
         np.matmul(buffers.signals[number - 1].swapaxes(1, 2), delta, out=gradient.W)
         np.matmul(delta, layers[number].W.swapaxes(1, 2), out=buffers.deltas[number - 1])
+        if passed_by is not None:
+            buffers.deltas[number - 1] += passed_by
+        passed_by = buffers.deltas[number - 1].copy(order="K") if network.is_residual(number - 1) else None
         if masks:
             buffers.deltas[number - 1] *= masks[number - 1]
     return gradients

@@ -5,7 +5,6 @@ Whatever treats all parameters alike (update rules, clipping, copies) works on t
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -107,25 +106,29 @@ def sums_of_squares(numbers: FloatArray, dtype: np.dtype) -> FloatArray:
     return sums
 
 
+_ONES = {"gain", "variance"}
+
+
 def draw_first_layers(
-    sizes: Sequence[int], initializers: Sequence[Initializer], randoms: Sequence[Generator]
+    shapes: Sequence[Shapes], initializers: Sequence[Initializer], randoms: Sequence[Generator]
 ) -> Layers:
     """Draw the first weights of K networks.
 
     Parameters
     ----------
-    sizes : sequence of int
-        n_features, the hidden sizes, n_classes.
+    shapes : sequence of dict
+        What `Network.list_shapes` gives.
     initializers, randoms : sequences of length K
         Each network's own.
 
     Returns
     -------
     list of Layer
-        In float64, with zero biases.
+        In float64. Biases and means begin with 0, gains and variances with 1.
     """
     layers = []
-    for fan_in, fan_out in pairwise(sizes):
-        W = [draw(random, fan_in, fan_out) for draw, random in zip(initializers, randoms, strict=True)]
-        layers.append(Layer(np.stack(W), np.zeros((len(W), 1, fan_out))))
+    for arrays in shapes:
+        W = [draw(random, *arrays["W"]) for draw, random in zip(initializers, randoms, strict=True)]
+        others = {name: np.full((len(W), *arrays[name]), float(name in _ONES)) for name in arrays if name != "W"}
+        layers.append(Layer(np.stack(W), **others))
     return layers

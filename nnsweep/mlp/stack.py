@@ -12,10 +12,11 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
-from nnsweep.mlp.batches import Batch, Minibatches, cut_tiles
+from nnsweep.mlp.batches import Batch, Minibatches, cut_tiles, share_features
 from nnsweep.mlp.initializers import Initializer
 from nnsweep.mlp.losses import Loss, cross_entropy
 from nnsweep.mlp.network import Buffers, Layers, Network, backward, copy_network, forward, make_buffers
+from nnsweep.mlp.normalization import MOMENTUM
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.parameters import (
     BY_FEATURE,
@@ -26,6 +27,7 @@ from nnsweep.mlp.parameters import (
     draw_first_layers,
     sums_of_squares,
 )
+from nnsweep.mlp.parametrization import fold
 from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
 from nnsweep.mlp.snapshot import Snapshot, list_sizes
 from nnsweep.mlp.threads import Threads
@@ -147,10 +149,9 @@ class Stack:
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
         initializers = [member.initializer for member in members]
         self.sizes = tuple(sizes)
-        self.parameters = Parameters(network.list_shapes(sizes), len(members), dtype)
-        self.parameters.assign(
-            draw_first_layers(sizes, initializers, [learner.first_weights for learner in self.learners])
-        )
+        shapes, randoms = network.list_shapes(sizes), [learner.first_weights for learner in self.learners]
+        self.parameters = Parameters(shapes, len(members), dtype)
+        self.parameters.assign(draw_first_layers(shapes, initializers, randoms))
         for number, member in enumerate(members):
             if member.layers is not None:
                 self.parameters.assign(member.layers, slice(number, number + 1))
@@ -190,18 +191,19 @@ class Stack:
 
     @property
     def measured_layers(self) -> Layers:
-        """What is measured and kept: the parameters, or their running average.
+        """What is measured and kept: the parameters, or their running average, folded into weights and biases.
 
         After t steps the average is ``m / (1 - ema**t)``, where each step made m ``ema * m + (1 - ema) * w``: the zeros
         that m starts from do not count.
 
         Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.2.
         """
-        if self.ema is None or not self.steps:
-            return self.layers
         if self._measured is None:
-            share = 1 - self.ema**self.steps
-            self._measured = [layer.map(lambda sums: sums / share) for layer in self.averages[0].layers]
+            layers = self.parameters.layers
+            if self.ema is not None and self.steps:
+                share = 1 - self.ema**self.steps
+                layers = [layer.map(lambda sums: sums / share) for layer in self.averages[0].layers]
+            self._measured = fold(layers)
         return self._measured
 
     @property
@@ -256,6 +258,7 @@ class Stack:
             for parameters, layers in zip(self._lasting(), lasting, strict=True):
                 parameters.assign(layers, slice(index, index + 1))
         self.epoch, self.steps = snapshots[0].epoch, snapshots[0].steps
+        self._measured = None
 
     def _require_fit(self, learner: Learner, snapshot: Snapshot) -> None:
         facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
@@ -317,7 +320,7 @@ class Stack:
 
     def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot], threads: Threads) -> Iterator[FloatArray]:
         self._begin(BY_UNIT if isinstance(examples.X, np.ndarray) else BY_FEATURE, full_batch=True)
-        parts = cut_tiles(examples, bytes_a_sample=self.bytes_a_sample)
+        parts = self._cut_tiles(examples)
         if resumed:
             self._resume(resumed)
         else:
@@ -333,7 +336,7 @@ class Stack:
         if resumed:
             self._resume(resumed)
         else:
-            yield self._look(cut_tiles(examples, bytes_a_sample=self.bytes_a_sample), Threads(), back=False)
+            yield self._look(self._cut_tiles(examples), Threads(), back=False)
             self.buffers_by_size.clear()
         batches = Minibatches(examples, batch_size)
         while True:
@@ -348,11 +351,18 @@ class Stack:
             self.epoch += 1
             yield total / self._sum_weights(examples)
 
+    def _cut_tiles(self, examples: Examples) -> list[Batch]:
+        """Part a full batch, if no statistic is wanted of all its samples together."""
+        if self.network.normalization == "batch":
+            return [Batch(share_features(examples.X), examples.y, examples.weight)]
+        return cut_tiles(examples, bytes_a_sample=self.bytes_a_sample)
+
     @property
     def bytes_a_sample(self) -> int:
         """How much memory a sample takes on its way forward and back through one network, however many there are."""
         widths = [layer.W.shape[2] for layer in self.layers]
-        return int(self.dtype.itemsize * (2 * sum(widths) + max(widths)))
+        normalized = sum(widths[:-1]) if self.network.normalization else 0
+        return int(self.dtype.itemsize * (2 * sum(widths) + normalized + max(widths)))
 
     @property
     def products_a_sample(self) -> int:
@@ -461,6 +471,9 @@ class Stack:
 
     def _descend(self, rates: FloatArray) -> None:
         """Follow the gradient, which is not kept."""
+        self._measured = None
+        if self.network.normalization == "batch":
+            self._keep_statistics()
         if self.decays:
             self._decay(rates)
         if self.clip_norm is not None:
@@ -472,8 +485,16 @@ class Stack:
         if self.ema is not None:
             self._average(self.ema)
 
+    def _keep_statistics(self) -> None:
+        """Let the running statistics follow those of the batch, which stand in their place in the gradient."""
+        for layer, batch in zip(self.parameters.layers, self.gradient.layers, strict=True):
+            for name in ("mean", "variance"):
+                if name in layer.names:
+                    running, seen = layer.array(name), batch.array(name)
+                    running += MOMENTUM * (seen - running)
+                    seen[...] = 0
+
     def _average(self, ema: float) -> None:
-        self._measured = None
         for sums, block, spare in zip(
             self.averages[0].blocks, self.parameters.blocks, self.spare().blocks, strict=True
         ):

@@ -43,12 +43,12 @@ def csr_features_stay_csr() -> Iterator[None]:
 def network() -> Callable[..., Network]:
     """Build a network from the names of its activations."""
 
-    def build(hidden: Sequence[int] = (5,), activation: str = "tanh", output: str = "identity", dropout: float = 0.0):
+    def build(hidden: Sequence[int] = (5,), activation: str = "tanh", output: str = "identity", **options: Any):
         return Network(
             hidden_layer_sizes=tuple(hidden),
             activation=ACTIVATIONS[activation](),
             output_activation=ACTIVATIONS[output](),
-            dropout=dropout,
+            **options,
         )
 
     return build

@@ -91,6 +91,16 @@ def test_precision_clipping_and_decay_outlast_a_stop(
     assert_resumable(parts(), network((5, 4), dropout=0.3), members, training)
 
 
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_gains_and_running_statistics_outlast_a_stop(batch_size, normalization, network, parts, differing):
+    net, training = network((5, 5), normalization=normalization, residual=True), how("adam", batch_size=batch_size)
+    assert_resumable(parts(), net, differing("adam"), training)
+    _, stops = uninterrupted(parts(), network((5, 5)), differing("adam"), training)
+    with pytest.raises(ValueError, match="cannot be resumed: arrays must be"):
+        resumed(parts(), net, differing("adam"), training, [*stops[1].values()])
+
+
 @pytest.mark.parametrize(("batch_size", "dtype"), [(None, "float64"), (8, "float32")])
 def test_a_running_average_outlasts_a_stop(batch_size, dtype, network, parts, differing):
     training = how("adam", batch_size=batch_size, dtype=dtype, ema=0.9)
