@@ -109,6 +109,7 @@ def require_fit(jobs: Sequence[Job]) -> None:
                 find_class_weight_problem(job, data),
                 _find_validation_problem(job, data),
                 _find_measure_problem(job, data),
+                _find_calibration_problem(job, data),
             )
         )
         warnings[find_class_weight_warning(job, data)] = None
@@ -146,6 +147,14 @@ def _find_measure_problem(job: Job, data: Dataset) -> str:
             written = trainer[setting] if setting == "select" else shorten(f"[{','.join(names)}]")
             return f"trainer.{setting}={written}: {error}, as {data.name} is"
     return ""
+
+
+def _find_calibration_problem(job: Job, data: Dataset) -> str:
+    """Say that only classes have a confidence to calibrate; empty where nothing is to be calibrated, or it can be."""
+    calibrate = job.trainer.settings()["calibrate"]
+    if calibrate is None or data.task == "classification":
+        return ""
+    return f"trainer.calibrate={calibrate}: is for classification, and {data.name} is {data.task}; set it to null"
 
 
 def find_class_weight_problem(job: Job, data: Dataset) -> str:

@@ -54,7 +54,11 @@ _TRAINER: dict[Any, Any] = {
     MeasureNames: Annotated[_MEASURES, _LIST, AfterValidator(_order_measures)],
     SelectName: Annotated[str, one_of(SELECTABLE)],
 }
-_DROPOUT = {"dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0)}
+_MORE = {
+    "dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0),
+    "calibrate": (Annotated[str, one_of({"temperature"})] | None, None),
+}
+"""Settings of the trainer that are not about the training of weights itself."""
 
 
 class Arch(Settings):
@@ -94,7 +98,7 @@ class Recipe(Settings):
         default_factory=lambda: cast(Part, {"name": "auto"}), validate_default=True
     )
     trainer: Annotated[
-        Settings, one_group("trainer", Training, without={"optimizer", "loss"}, more=_DROPOUT, replace=_TRAINER)
+        Settings, one_group("trainer", Training, without={"optimizer", "loss"}, more=_MORE, replace=_TRAINER)
     ]
     seed: Annotated[int, within(Range(ge=0, lt=2**32))]
 
@@ -161,7 +165,8 @@ class Recipe(Settings):
     def training(self) -> Training:
         """Return the settings of its training."""
         values = self.trainer.settings()
-        values.pop("dropout")
+        for name in _MORE:
+            del values[name]
         loss = LOSSES[self.loss.name](**self.loss.settings())
         return Training(optimizer=OPTIMIZERS[self.optimizer.name], loss=loss, **values)
 
@@ -187,7 +192,7 @@ _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "
 _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
 _LATER: dict[str, tuple[str, ...]] = {
     "activation": ("layers",),
-    "trainer": ("class_weight", "ema", "measures", "select"),
+    "trainer": ("class_weight", "ema", "measures", "select", "calibrate"),
     "data": ("ignore", "rare", "split_by", "task", "weight", *_LAYOUT, *_CELLS),
 }
 """Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""
@@ -320,6 +325,12 @@ class Job(Recipe):
 
     @model_validator(mode="after")
     def _check_parts(self) -> "Job":
+        calibrate = self.trainer.settings()["calibrate"]
+        if calibrate is not None and self.output_activation != "identity":
+            raise ValueError(
+                f"trainer.calibrate={calibrate} needs output_activation=identity, as the temperature goes into the "
+                f"weights of the last layer; got {self.output_activation}"
+            )
         data, needs_validation = self.data.settings(), self.find_validation_need()
         if needs_validation and not data["val_fraction"] and data.get("split") is None:
             raise ValueError(f"{needs_validation} needs a validation part: set data.val_fraction above 0")
@@ -333,8 +344,9 @@ class Job(Recipe):
     def find_validation_need(self) -> str:
         """Give the setting that needs a validation part, as it is written in an override; empty if none does."""
         trainer = self.trainer.settings()
-        if trainer["patience"] is not None:
-            return f"trainer.patience={trainer['patience']}"
+        for name in ("patience", "calibrate"):
+            if trainer[name] is not None:
+                return f"trainer.{name}={trainer[name]}"
         return "trainer.sealed_test=true" if trainer["sealed_test"] else ""
 
     def identity(self) -> dict[str, Any]:

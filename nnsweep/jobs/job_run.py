@@ -40,7 +40,7 @@ from nnsweep.jobs.task import Place
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.curves import choose_stored
-from nnsweep.mlp.evaluation import evaluate
+from nnsweep.mlp.evaluation import calibration_error, compute_outputs, evaluate, fit_temperature
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.snapshot import Snapshot
@@ -256,21 +256,29 @@ class JobRun:
             HISTORY: encode_history(history),
         }
         if trained.layers:
-            self.contents[WEIGHTS] = encode_weights(trained)
+            temperature = self._calibrate()
+            self.contents[WEIGHTS] = encode_weights(trained, temperature)
             if (preparation := pack_preparation(self.examples)) is not None:
                 self.contents[PREPARATION] = preparation
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
         if trained.layers and trained.best_layers and not self.job.trainer.settings()["sealed_test"]:
-            self.contents[EVALUATION] = pack_evaluation(self._evaluate())
+            self.contents[EVALUATION] = pack_evaluation(self._evaluate(temperature))
         if draw is not None:
             picture = draw(make_history_frame(history), self.place.name, self.place.folder)
             self.contents[picture.name] = picture.read_bytes()
 
-    def _evaluate(self) -> Evaluation:
-        """Evaluate the network of the best epoch on the test part."""
+    def _calibrate(self) -> float | None:
+        """Fit the temperature of the best epoch's network on the validation part; None if that is not asked for."""
+        val, layers = self.examples.val, self.trained.best_layers
+        if self.job.trainer.settings()["calibrate"] is None or val is None or not layers:
+            return None
+        return fit_temperature(compute_outputs(self.job.network(), layers, val.X), val.y, val.weight)
+
+    def _evaluate(self, temperature: float | None) -> Evaluation:
+        """Evaluate the network of the best epoch on the test part; what its calibration changes is a metric, too."""
         trained, examples = self.trained, self.examples
-        return evaluate(
+        evaluation = evaluate(
             self.job.network(),
             trained.best_layers,
             examples,
@@ -278,7 +286,13 @@ class JobRun:
             epoch=trained.best_epoch,
             test_digest=examples.test_digest,
             names=examples.output_names,
+            temperature=1.0 if temperature is None else temperature,
         )
+        if temperature is not None and self.record.state == "finished":
+            before, after = map(calibration_error, evaluation.reliability)
+            metrics = {"temperature": temperature, "test_ece": before, "test_calibrated_ece": after}
+            self.record = replace(self.record, metrics=metrics | self.record.metrics)
+        return evaluation
 
     def _make_result(self) -> JobResult:
         """Put the result together, from the state of the job as it is now."""

@@ -165,12 +165,15 @@ def encode_history(history: Mapping[str, FloatArray]) -> bytes:
     return bytes(content.getvalue())
 
 
-def encode_weights(trained: Trained) -> bytes:
+def encode_weights(trained: Trained, temperature: float | None = None) -> bytes:
     """Write the parameters as a NumPy archive: ``best_W0``, ``best_b0``, ... and ``final_W0``, ``final_b0``, ....
 
-    The weights have shape (fan_in, fan_out), the biases (fan_out,); ``best_epoch`` is beside them.
+    The weights have shape (fan_in, fan_out), the biases (fan_out,); ``best_epoch`` is beside them, and of a calibrated
+    network the ``temperature`` that its logits are divided by.
     """
     arrays = {"best_epoch": np.array(trained.best_epoch)}
+    if temperature is not None:
+        arrays["temperature"] = np.array(temperature)
     for prefix, layers in (("best", trained.best_layers), ("final", trained.layers)):
         arrays |= name_arrays(prefix, layers)
     return pack_arrays(arrays)  # weights hardly compress

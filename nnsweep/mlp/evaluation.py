@@ -67,7 +67,9 @@ class Evaluation:
     quantiles: tuple[float, ...] = ()
 
 
-def evaluate(network: Network, layers: Layers, splits: Splits, loss: Loss, **facts: Any) -> Evaluation:
+def evaluate(
+    network: Network, layers: Layers, splits: Splits, loss: Loss, *, temperature: float = 1.0, **facts: Any
+) -> Evaluation:
     """Evaluate a trained network on the test part, each sample alike, whatever it weighs.
 
     Parameters
@@ -78,6 +80,8 @@ def evaluate(network: Network, layers: Layers, splits: Splits, loss: Loss, **fac
         What it was trained on, with a test part.
     loss : Loss
         What it was trained by.
+    temperature : float
+        What its logits are divided by, for classes.
     **facts
         ``epoch``, ``test_digest`` and ``names`` of the `Evaluation`.
     """
@@ -94,8 +98,8 @@ def evaluate(network: Network, layers: Layers, splits: Splits, loss: Loss, **fac
         counts = np.stack([np.count_nonzero(cells == cell, axis=0) for cell in range(4)], axis=1)
         found = {"confusion": counts.reshape(-1, 2, 2)}
     else:
-        confusion, reliability = evaluate_classes(outputs, test.y)
-        found = {"confusion": confusion, "reliability": reliability}
+        confusion, reliability = evaluate_classes(outputs, test.y, temperature)
+        found = {"confusion": confusion, "reliability": reliability, "temperature": temperature}
     return Evaluation(task=splits.task, **found, **facts)
 
 

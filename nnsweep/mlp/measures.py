@@ -24,7 +24,7 @@ DEFAULT_MEASURES: dict[Task, tuple[str, ...]] = {
 SELECTED: dict[Task, str] = {"classification": "accuracy", "multilabel": "accuracy", "regression": "rmse"}
 """What the best epoch is chosen by if nothing is said."""
 
-_METRIC = re.compile(r"(?:(?:best|final|max|min)_)?(?:train|val|test)_(?:weighted_)?(\w+)")
+_METRIC = re.compile(r"(?:(?:best|final|max|min)_)?(?:train|val|test)_(?:weighted_|calibrated_)?(\w+)")
 
 
 def _mean_cost(predictions: Predictions) -> FloatArray:
@@ -101,8 +101,8 @@ def find_measure(metric: str) -> Measure | None:
 
     Examples
     --------
-    >>> [find_measure(metric).name for metric in ("test_log_loss", "best_val_weighted_accuracy", "final_train_cost")]
-    ['log_loss', 'accuracy', 'cost']
+    >>> [find_measure(metric).name for metric in ("test_log_loss", "test_calibrated_ece", "final_train_cost")]
+    ['log_loss', 'ece', 'cost']
     >>> find_measure("duration_seconds") is None
     True
     """

@@ -167,6 +167,7 @@ KEYS = [
     positive("trainer.clip_norm", optional=True),
     number("trainer.ema", ["0", "-1e-9", "1", HUGE], ["1e-9", "0.9999999"], optional=True),
     truth("trainer.sealed_test"),
+    Key("trainer.calibrate", [*NAME, "1", "true", "[]", "platt", "TEMPERATURE"], ["null", "temperature"]),
     Key(
         "trainer.class_weight",
         [

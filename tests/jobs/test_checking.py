@@ -92,3 +92,11 @@ def test_a_run_with_weights_is_reproduced(nnsweep):
 
 def test_numbers_of_numpy_are_weights():
     assert is_class_weight(tuple(np.array([0.5, 1.0])))
+
+
+def test_only_classes_can_be_calibrated(nnsweep, study):
+    said = nnsweep("trainer.calibrate=temperature", "data=diabetes", "trainer.epochs=1")
+    assert (said.code, said.out) == (2, "")
+    assert (
+        "trainer.calibrate=temperature: is for classification, and diabetes is regression; set it to null" in said.err
+    )

@@ -56,7 +56,7 @@ def other(path, value):
     texts |= {"vectorizer_fit": "train_and_test", "analyzer": "char"}
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
     missing |= {"ema": 0.9, "class_weight": "balanced", "weight_decay": 0.125, "layers": ["tanh"]}
-    missing |= {"measures": ["log_loss"], "select": "val_log_loss"}
+    missing |= {"measures": ["log_loss"], "select": "val_log_loss", "calibrate": "temperature"}
     missing |= {"decimal": "comma", "thousands": "point", "date_format": "%d.%m.%Y", "missing_marks": ["unknown", -999]}
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
     missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}
@@ -98,7 +98,7 @@ def test_every_preset_makes_a_job(job):
 @pytest.mark.parametrize("name", ["minibatch", "full_batch"])
 def test_a_trainers_file_names_exactly_its_settings(name):
     written = yaml.safe_load((CONF / "trainer" / f"{name}.yaml").read_text())
-    assert set(written) == set(settings(Training)) - {"optimizer", "loss"} | {"dropout"}
+    assert set(written) == set(settings(Training)) - {"optimizer", "loss"} | {"dropout", "calibrate"}
 
 
 def test_the_main_yaml_names_exactly_a_jobs_fields():
@@ -438,6 +438,21 @@ def test_a_sealed_test_needs_a_validation_part_and_has_keys_of_its_own(values, j
     open_job, sealed = job("trainer.sealed_test=false"), job("trainer.sealed_test=true")
     assert (open_job.training().sealed_test, sealed.training().sealed_test) == (False, True)
     assert open_job.key("d") == job().key("d") != sealed.key("d")
+
+
+def test_calibration_needs_a_validation_part_and_has_keys_of_its_own(values, job):
+    given = values("trainer.calibrate=temperature", "data.val_fraction=0")
+    assert refusal(given) == "trainer.calibrate=temperature needs a validation part: set data.val_fraction above 0"
+    calibrated = job("trainer.calibrate=temperature")
+    assert job("trainer.calibrate=null").key("d") == job().key("d") != calibrated.key("d")
+    assert calibrated.training() == job().training()
+
+
+def test_calibration_needs_a_last_layer_that_is_linear(values):
+    assert refusal(values("trainer.calibrate=temperature", "output_activation=tanh")) == (
+        "trainer.calibrate=temperature needs output_activation=identity, as the temperature goes into the "
+        "weights of the last layer; got tanh"
+    )
 
 
 def test_patience_needs_a_validation_part(values, job):

@@ -25,12 +25,13 @@ from nnsweep.jobs.job_run import final_metrics
 from nnsweep.jobs.names import make_run_name, name_choices
 from nnsweep.jobs.task import Place
 from nnsweep.mlp.early_stopping import select_epoch
+from nnsweep.mlp.evaluation import calibration_error, compute_outputs, fit_temperature
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.train import train
 from nnsweep.text import printable
 from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.query import find_job_runs
-from nnsweep.tracking.record import RunRecord
+from nnsweep.tracking.record import RunRecord, read_evaluation
 from nnsweep.tracking.recorded_run import read_correct_examples, read_correct_with_digest, read_history
 from nnsweep.tracking.store import Store
 from tests.recording import train_and_record
@@ -344,6 +345,24 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     assert the_run(store).info.status == "KILLED"
     assert read_record(place.folder) == record
     assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
+
+
+def test_a_calibrated_run_keeps_its_temperature_and_what_it_changes(run, place, make):
+    plain = run()
+    record = run("trainer.calibrate=temperature")
+    more = record.metrics.keys() - plain.metrics.keys()
+    assert more == {"temperature", "test_ece", "test_calibrated_ece"}
+    with np.load(place.folder / "weights.npz") as weights:
+        temperature = float(weights["temperature"])
+    evaluation = read_evaluation(place.folder / "evaluation.npz")
+    assert record.metrics["temperature"] == evaluation.temperature == temperature != 1
+    assert [record.metrics[name] for name in ("test_ece", "test_calibrated_ece")] == [
+        calibration_error(bins) for bins in evaluation.reliability
+    ]
+    job, examples = make(), worker.load_dataset(make().data)
+    trained = collect(train(examples, job.network(), [job.member()], job.training()))[0]
+    outputs = compute_outputs(job.network(), trained.best_layers, examples.val.X)
+    assert temperature == fit_temperature(outputs, examples.val.y)
 
 
 def test_of_a_sealed_test_part_nothing_is_kept(run, place):

@@ -51,6 +51,16 @@ def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
     assert json.loads(json.dumps(model.about)) == model.about
 
 
+def test_a_calibrated_model_divides_its_logits(left, iris):
+    preparation, weights, layers = left
+    plain = pack_model(preparation, weights, CONFIG, {})
+    weights.write_bytes(encode_weights(Trained(best_layers=layers, layers=layers, best_epoch=2), 2.5))
+    calibrated = pack_model(preparation, weights, CONFIG, {})
+    assert calibrated.about == plain.about | {"temperature": 2.5}
+    before, after = (np.log(probabilities(model, iris.test.X)) for model in (plain, calibrated))
+    np.testing.assert_allclose(after[:, 1:] - after[:, :1], (before[:, 1:] - before[:, :1]) / 2.5, rtol=1e-6)
+
+
 def test_a_model_has_each_layers_activation_with_its_settings(left):
     preparation, weights, _ = left
     config = CONFIG | {"activation": {"name": "elu", "alpha": 1.5, "layers": ["leaky_relu"]}}
