@@ -19,7 +19,6 @@ from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.store import find_store
 from tests.outside import free_port, wait_until
 
-NAME = "iris-32-relu-cosine-s0"
 BLOCKED = "import sys\nsys.modules['nnsweep'] = None\n"
 LOADED = """
 import json, sys
@@ -51,16 +50,33 @@ def abroad(study):
     }
 
 
-@pytest.fixture
-def told(nnsweep, study):
-    """Train a network and register it; give a table, and what `nnsweep predict` says of it."""
-    assert nnsweep("data=iris", "trainer.epochs=20", "tracking.pictures=false").code == 0
-    (folder,) = (study / "multirun").iterdir()
-    assert nnsweep("register", folder.name, "--name", "flowers").code == 0
+def write_iris(study):
+    """Write a table of flowers to predict."""
     iris = load("iris", val_fraction=0.1)
     names = [column.name for column in iris.preparation.columns]
     pd.DataFrame(iris.test.X + 3, columns=names).to_csv(study / "flowers.csv", index=False)
-    assert nnsweep("predict", NAME, "flowers.csv", "-o", "told.json").code == 0
+    return ["data=iris"]
+
+
+def write_petals(study):
+    """Write tables whose petals are to be told from the sepals: to learn from, and to predict."""
+    iris = load("iris", val_fraction=0.1)
+    names = [column.name.removesuffix(" (cm)") for column in iris.preparation.columns]
+    pd.DataFrame(iris.train.X, columns=names).to_csv(study / "petals.csv", index=False)
+    pd.DataFrame(iris.test.X[:, :2], columns=names[:2]).to_csv(study / "flowers.csv", index=False)
+    return ["data=table", "data.path=petals.csv", "data.target=[petal length,petal width]"]
+
+
+@pytest.fixture(params=[write_iris, write_petals])
+def told(request, nnsweep, study, monkeypatch):
+    """Train a network and register it; give a table, and what `nnsweep predict` says of it."""
+    monkeypatch.setenv("NNSWEEP_CACHE", str(study / "cache"))
+    said = nnsweep(*request.param(study), "trainer.epochs=20", "tracking.pictures=false")
+    assert said.code == 0, said.err
+    (folder,) = (study / "multirun").iterdir()
+    assert nnsweep("register", folder.name, "--name", "flowers").code == 0
+    (record,) = find_job_runs(find_store(f"sqlite:///{study}/mlflow.db", "nnsweep"))
+    assert nnsweep("predict", record.run_id, "flowers.csv", "-o", "told.json").code == 0
     return pd.read_csv(study / "flowers.csv"), json.loads((study / "told.json").read_text())
 
 
@@ -102,11 +118,10 @@ def test_served_model_matches_nnsweep_predict_bit_for_bit(served, told):
     frame, wanted = told
     assert ask(served, {"dataframe_split": frame.to_dict("split")}) == wanted
     assert ask(served, {"dataframe_records": frame.iloc[:, ::-1].to_dict("records")}) == wanted
-    assert ask(served, {"dataframe_records": [{**frame.iloc[0].round().astype(int).to_dict(), "more": "x"}]})[0][
-        "label"
-    ]
+    (answer,) = ask(served, {"dataframe_records": [{**frame.iloc[0].round().astype(int).to_dict(), "more": "x"}]})
+    assert answer.keys() == wanted[0].keys()
     with pytest.raises(urllib.error.HTTPError) as refused:
-        ask(served, {"dataframe_records": [{"petal width (cm)": 1.0}]})
+        ask(served, {"dataframe_records": [{frame.columns[0]: 1.0}]})
     with refused.value as answer:
         assert (answer.code, "missing inputs" in json.load(answer)["message"]) == (400, True)
 
