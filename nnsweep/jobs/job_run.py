@@ -43,6 +43,7 @@ from nnsweep.mlp.curves import choose_stored
 from nnsweep.mlp.evaluation import calibration_error, compute_outputs, evaluate, fit_temperature
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
+from nnsweep.mlp.network import Layers
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.train import NUMERICS_VERSION
 from nnsweep.model.packed import PREPARATION, WEIGHTS, pack_preparation
@@ -263,7 +264,14 @@ class JobRun:
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
         if trained.layers and trained.best_layers and not self.job.trainer.settings()["sealed_test"]:
-            self.contents[EVALUATION] = pack_evaluation(self._evaluate(temperature))
+            evaluation = evaluate_best(
+                self.job, self.examples, trained.best_layers, trained.best_epoch, temperature=temperature or 1.0
+            )
+            self.contents[EVALUATION] = pack_evaluation(evaluation)
+            if temperature is not None and self.record.state == "finished":
+                before, after = map(calibration_error, evaluation.reliability)
+                metrics = {"temperature": temperature, "test_ece": before, "test_calibrated_ece": after}
+                self.record = replace(self.record, metrics=metrics | self.record.metrics)
         if draw is not None:
             picture = draw(make_history_frame(history), self.place.name, self.place.folder)
             self.contents[picture.name] = picture.read_bytes()
@@ -274,25 +282,6 @@ class JobRun:
         if self.job.trainer.settings()["calibrate"] is None or val is None or not layers:
             return None
         return fit_temperature(compute_outputs(self.job.network(), layers, val.X), val.y, val.weight)
-
-    def _evaluate(self, temperature: float | None) -> Evaluation:
-        """Evaluate the network of the best epoch on the test part; what its calibration changes is a metric, too."""
-        trained, examples = self.trained, self.examples
-        evaluation = evaluate(
-            self.job.network(),
-            trained.best_layers,
-            examples,
-            make_loss(self.job.training().loss, examples.task),
-            epoch=trained.best_epoch,
-            test_digest=examples.test_digest,
-            names=examples.output_names,
-            temperature=1.0 if temperature is None else temperature,
-        )
-        if temperature is not None and self.record.state == "finished":
-            before, after = map(calibration_error, evaluation.reliability)
-            metrics = {"temperature": temperature, "test_ece": before, "test_calibrated_ece": after}
-            self.record = replace(self.record, metrics=metrics | self.record.metrics)
-        return evaluation
 
     def _make_result(self) -> JobResult:
         """Put the result together, from the state of the job as it is now."""
@@ -315,6 +304,22 @@ class JobRun:
         )
         points = tuple(self.stream.rest(self.trained)) if self.trained.rows else ()
         return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=points)
+
+
+def evaluate_best(
+    job: Job, examples: Dataset, layers: Layers, epoch: int, *, temperature: float = 1.0
+) -> Evaluation:
+    """Evaluate the network of a job's best epoch on the test part."""
+    return evaluate(
+        job.network(),
+        layers,
+        examples,
+        make_loss(job.training().loss, examples.task),
+        epoch=epoch,
+        test_digest=examples.test_digest,
+        names=examples.output_names,
+        temperature=temperature,
+    )
 
 
 def _make_tags(job: Job, place: Place, examples: Dataset, configuration: Mapping[str, Any]) -> dict[str, str]:

@@ -13,14 +13,16 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
 from nnsweep.jobs.consistency import make_recorded_job
 from nnsweep.jobs.job import Job
+from nnsweep.jobs.job_run import evaluate_best
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.evaluation import compute_outputs, evaluate
+from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
 from nnsweep.mlp.network import Layers
 from nnsweep.mlp.predictions import Predictions
 from nnsweep.mlp.snapshot import find_layers
 from nnsweep.mlp.targets import fit_target_scaling
+from nnsweep.mlp.train import leave_out_weightless
 from nnsweep.model.packed import WEIGHTS
 from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.record import CORRECT, EVALUATION, CorrectExamples, RunRecord, pack_correct, pack_evaluation
@@ -88,12 +90,9 @@ def measure_test(store: Store, run: SealedRun) -> Unsealed:
     predictions = _predict(job, layers, examples)
     names = DEFAULT_MEASURES[examples.task]
     metrics = {f"test_{name}": float(MEASURES[name].evaluate(predictions)[0]) for name in names}
-    files = {}
+    files = {EVALUATION: pack_evaluation(evaluate_best(job, examples, layers, epoch))}
     if examples.task == "classification":
-        facts = {"epoch": epoch, "test_digest": run.test_digest}
-        files[CORRECT] = pack_correct(CorrectExamples(predictions.is_right[0], **facts))
-        found = evaluate(job.network(), layers, examples.test, names=examples.class_names, **facts)
-        files[EVALUATION] = pack_evaluation(found)
+        files[CORRECT] = pack_correct(CorrectExamples(predictions.is_right[0], epoch, run.test_digest))
     return Unsealed(metrics, files)
 
 
@@ -115,6 +114,6 @@ def _predict(job: Job, layers: Layers, examples: Dataset) -> Predictions:
     """Give what a network says of the test part, in the targets' own units."""
     test, outputs = examples.test, compute_outputs(job.network(), layers, examples.test.X)
     if examples.task == "regression":
-        outputs = fit_target_scaling(examples.train).restore(outputs)
+        outputs = fit_target_scaling(leave_out_weightless(examples.train)).restore(outputs)
     quantiles = make_loss(job.training().loss, examples.task).quantiles
     return Predictions(examples.task, outputs[None], test.y, test.weight, quantiles=quantiles)

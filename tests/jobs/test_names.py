@@ -137,7 +137,7 @@ def test_an_outcome_is_a_sentence(ending, validated, said):
     assert names.describe_outcome(trained, validated) == said
 
 
-def test_the_outcome_of_a_sealed_run_tells_nothing_of_the_test_part():
+def test_the_outcome_of_a_sealed_run_tells_no_test_result():
     trained = Trained(rows=[Row(0, 0.1, 2.0, (0.25,))], curves=("val_accuracy",), ending="finished")
     said = "Validation accuracy 0.2500 at epoch 0, the best one; the test part is sealed."
     assert names.describe_outcome(trained, validated=True) == said
