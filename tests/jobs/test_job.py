@@ -432,7 +432,7 @@ def refusal(given):
     return str(error["ctx"]["error"])
 
 
-def test_a_sealed_test_needs_a_validation_part_and_has_keys_of_its_own(values, job):
+def test_a_sealed_test_needs_a_validation_part_and_another_key(values, job):
     given = values("trainer.sealed_test=true", "data.val_fraction=0")
     assert refusal(given) == "trainer.sealed_test=true needs a validation part: set data.val_fraction above 0"
     open_job, sealed = job("trainer.sealed_test=false"), job("trainer.sealed_test=true")
