@@ -58,7 +58,14 @@ PREPARED = [  # folders and studies that the page speaks of as there
     ["data=table", "data.path=mine/data/mine.csv", "data.target=kind", "tracking.experiment=mine", *QUICK],
     ["experiment=depth_width", "sweep.grids=[]", "arch.depth=1,2", "arch.width=4,8", "seed=0,1", *QUICK],
     ["arch=uniform", "arch.depth=1,2", "arch.width=4", "seed=0,1", "tracking.experiment=depth_width_2", *QUICK],
-    ["arch=uniform", "arch.depth=1,2", "arch.width=4", "trainer.sealed_test=true", "tracking.experiment=sealed", *QUICK],
+    [
+        "arch=uniform",
+        "arch.depth=1,2",
+        "arch.width=4",
+        "trainer.sealed_test=true",
+        "tracking.experiment=sealed",
+        *QUICK,
+    ],
 ]
 CORPUS = ("data=newsgroups", "experiment=notebook")
 """Words that need the 20 newsgroups."""

@@ -306,9 +306,7 @@ class JobRun:
         return JobResult(folder=self.place.folder, kept=kept, contents=self.contents, points=points)
 
 
-def evaluate_best(
-    job: Job, examples: Dataset, layers: Layers, epoch: int, *, temperature: float = 1.0
-) -> Evaluation:
+def evaluate_best(job: Job, examples: Dataset, layers: Layers, epoch: int, *, temperature: float = 1.0) -> Evaluation:
     """Evaluate the network of a job's best epoch on the test part."""
     return evaluate(
         job.network(),

@@ -1,4 +1,4 @@
-"""Normalization: pre-activations brought to mean 0 and variance 1, on the way forward, and their derivatives on the way back.
+"""Normalization: pre-activations brought to mean 0 and variance 1, and the derivatives of that on the way back.
 
 Layer normalization takes the units of each sample together, batch normalization the samples of each unit. A gain and a
 bias for each unit follow.

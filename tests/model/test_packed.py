@@ -57,7 +57,7 @@ def test_a_calibrated_model_divides_its_logits(left, iris):
     weights.write_bytes(encode_weights(Trained(best_layers=layers, layers=layers, best_epoch=2), 2.5))
     calibrated = pack_model(preparation, weights, CONFIG, {})
     assert calibrated.about == plain.about | {"temperature": 2.5}
-    before, after = (np.log(probabilities(model, iris.test.X)) for model in (plain, calibrated))
+    before, after = (np.log(predict_values(model, iris.test.X)) for model in (plain, calibrated))
     np.testing.assert_allclose(after[:, 1:] - after[:, :1], (before[:, 1:] - before[:, :1]) / 2.5, rtol=1e-6)
 
 
