@@ -154,7 +154,7 @@ def _train_again(job: Job, run: ListedRun) -> dict[str, float] | Difference:
         digests = f"digest {run.data_digest[:12]} in the manifest, {examples.digest[:12]} here"
         return Difference(run.title, f"its data are others: {digests}")
     with threadpool_limits(1):  # as it was then
-        history = collect(train(examples, job.network(), [job.member()], job.training()))[0]
+        history = collect(train(examples, job.network(), [job.member()], job.training(examples.task)))[0]
     results = final_metrics(history) if history.ending in ("finished", "stopped") else {}
     return names.measure_sizes(job, examples) | results
 

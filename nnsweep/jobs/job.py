@@ -6,6 +6,7 @@ scikit-learn estimator both make their networks from recipes, so that a configur
 
 import json
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
@@ -17,6 +18,7 @@ from nnsweep.data.table_settings import ColumnName
 from nnsweep.jobs.machine import parse_size
 from nnsweep.jobs.schema import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.arrays import Task
 from nnsweep.mlp.choices import Range
 from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
@@ -35,6 +37,8 @@ _LAYERS = {"layers": (Annotated[tuple[Annotated[str, one_of(ACTIVATIONS)], ...],
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
 TABLE_WEIGHT_DECAY = 0.01
 """The weight decay for null where the data are a table of the user's, and the estimator's; see experiments/defaults."""
+REGRESSION_CLIP_NORM = 1.0
+"""The longest gradient for null where numbers are learned: the square of a large error can be a step too long."""
 
 
 def _check_class_weight(value: Any) -> Any:
@@ -348,6 +352,13 @@ class Job(Recipe):
             if trainer[name] is not None:
                 return f"trainer.{name}={trainer[name]}"
         return "trainer.sealed_test=true" if trainer["sealed_test"] else ""
+
+    def training(self, task: Task = "classification") -> Training:
+        """Return the settings of its training on data of a task."""
+        training = super().training()
+        if task == "regression" and training.clip_norm is None:
+            return replace(training, clip_norm=REGRESSION_CLIP_NORM)
+        return training
 
     def identity(self) -> dict[str, Any]:
         """Return all that can change the result, as JSON values."""

@@ -84,7 +84,7 @@ def _train_until_difference(job: Job, examples: Dataset, run: RecordedRun) -> tu
     # a run of other numerics may lack some of the curves, and one of an earlier version has no test cost
     is_whole = run.numerics == str(NUMERICS_VERSION)
     with threadpool_limits(1):  # as in the recorded training
-        for epoch in train(examples, job.network(), [job.member()], job.training()):
+        for epoch in train(examples, job.network(), [job.member()], job.training(examples.task)):
             add(trained, epoch)
             place = len(trained[0].rows) - 1
             row = trained[0].rows[place]

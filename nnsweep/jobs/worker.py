@@ -246,7 +246,7 @@ class _Training:
             self.examples,
             first.network(),
             members,
-            first.training(),
+            first.training(self.examples.task),
             resumed=[*snapshots] or None,
             n_threads=1 if is_openmp else self.n_threads,
         )

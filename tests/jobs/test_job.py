@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs.conf_tree import conf_dir
-from nnsweep.jobs.job import OPERATIONAL, Job, Sweep, Tracking
+from nnsweep.jobs.job import OPERATIONAL, REGRESSION_CLIP_NORM, Job, Sweep, Tracking
 from nnsweep.jobs.machine import parse_size
 from nnsweep.mlp.choices import settings
 from nnsweep.mlp.network import Network
@@ -562,3 +562,9 @@ WRONG = [
 def test_what_is_no_size_is_told_with_an_example(text):
     with pytest.raises(ValueError, match=r"^must be a size above 0, such as 512MB or 2GiB$"):
         parse_size(text)
+
+
+def test_a_step_of_regression_has_a_longest_gradient_unless_it_is_given(job):
+    assert job().training("classification").clip_norm is None
+    assert job().training("regression").clip_norm == REGRESSION_CLIP_NORM
+    assert job("trainer.clip_norm=1e9").training("regression").clip_norm == 1e9
