@@ -75,8 +75,8 @@ def test_half_sent_run_is_completed_without_duplicate_points(points, after, done
         assert {0, 40, record.metrics["best_epoch"]} <= {*dict(found)}
         assert all(curves[name][step] == value for step, value in found if step <= 40)
         closing += [(name, value) for step, value in found if step == 41]
-    assert closing == [("test_accuracy", record.metrics["test_accuracy"])]
-    for name in record.metrics.keys() - {"test_accuracy"}:
+    assert closing == [(name, record.metrics[name]) for name in ("test_accuracy", "test_cost")]
+    for name in record.metrics.keys() - {"test_accuracy", "test_cost"}:
         assert len(open_client(store.uri).get_metric_history(record.run_id, name)) == 1, name
 
 
