@@ -20,7 +20,7 @@ KNOWS = {  # room: the rooms that it may import
     "data": {"data", "mlp", *LEAVES},
     "model": {"model", "data", "mlp", *LEAVES},
     "tracking": {"tracking", "model", "data", "mlp", *LEAVES},
-    "results": {"results", "tracking", *LEAVES},
+    "results": {"results", "tracking", "mlp", *LEAVES},
     "jobs": {"jobs", "results", "tracking", "model", "data", "mlp", *LEAVES},
     "estimator": {"estimator", "jobs", "data", "mlp", *LEAVES},
     "api": {"api", "jobs", "results", "tracking", "model", "data", "mlp", *LEAVES},
@@ -49,6 +49,11 @@ def test_a_room_imports_only_the_rooms_it_needs(room):
 def test_the_results_know_of_tracking_no_more_than_its_records():
     known = {name for file in modules("results") for name in imports(file) if name.startswith("nnsweep.tracking")}
     assert {name.rpartition(".")[0] for name in known} == {"nnsweep.tracking.record"}
+
+
+def test_the_results_know_of_the_network_only_its_measures():
+    known = {name for file in modules("results") for name in imports(file) if name.startswith("nnsweep.mlp")}
+    assert {name.rpartition(".")[0] for name in known} == {"nnsweep.mlp.measures"}
 
 
 def test_the_network_knows_numpy_scipy_and_marks_of_types():

@@ -14,7 +14,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.filters import IncomparableError, MixedColumn, make_filter
-from nnsweep.results.metrics import bound_metric
+from nnsweep.results.metrics import take_possible
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES, RunRecord
 
@@ -225,13 +225,9 @@ def take_metric(runs: pd.DataFrame, metric: str) -> list[float | None]:
     list of float or None
         One for each row; ``None`` for a run that does not count.
     """
-    low, high = bound_metric(metric)
-    numbers = take_numbers(runs, metric)
+    values = take_possible(metric, take_numbers(runs, metric))
     states = plain(runs["state"]) if "state" in runs.columns else ["finished"] * len(runs)
-    return [
-        number if state == "finished" and low <= number <= high and math.isfinite(number) else None
-        for number, state in zip(numbers, states, strict=True)
-    ]
+    return [value if state == "finished" else None for value, state in zip(values, states, strict=True)]
 
 
 def narrow_runs(

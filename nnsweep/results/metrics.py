@@ -6,11 +6,12 @@ between what it lies, how a sentence names it and with how many digits it is wri
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from nnsweep.mlp.measures import find_measure
 from nnsweep.results.wording import fixed, whole, write_digits
 from nnsweep.text import printable
 
@@ -88,14 +89,15 @@ def find_validation_metric(metric: str) -> str | None:
 
 
 def smaller_is_better(metric: str) -> bool:
-    """Tell by its name whether less of a metric is better: costs, losses, errors and seconds.
+    """Tell whether less of a metric is better: as its measure says, and else of costs, losses, errors and seconds.
 
     Examples
     --------
-    >>> smaller_is_better("final_train_cost"), smaller_is_better("test_accuracy")
-    (True, False)
+    >>> smaller_is_better("test_rmse"), smaller_is_better("test_accuracy"), smaller_is_better("duration_seconds")
+    (True, False, True)
     """
-    return metric.endswith(SMALLER_IS_BETTER)
+    measure = find_measure(metric)
+    return metric.endswith(SMALLER_IS_BETTER) if measure is None else not measure.greater_is_better
 
 
 def find_sign(metric: str) -> int:
@@ -104,8 +106,17 @@ def find_sign(metric: str) -> int:
 
 
 def bound_metric(metric: str) -> tuple[float, float]:
-    """Say between what a metric lies: 0 and 1 for an accuracy."""
-    return (0.0, 1.0) if metric.endswith("_accuracy") else UNBOUNDED
+    """Say between what a metric lies, which may be infinite.
+
+    Examples
+    --------
+    >>> bound_metric("test_accuracy"), bound_metric("test_rmse"), bound_metric("duration_seconds")
+    ((0.0, 1.0), (0.0, inf), (-inf, inf))
+    """
+    measure = find_measure(metric)
+    if measure is None:
+        return (0.0, 1.0) if metric.endswith("_accuracy") else UNBOUNDED
+    return measure.bounds
 
 
 def is_accuracy(metric: str) -> bool:
@@ -123,6 +134,12 @@ def is_accuracy(metric: str) -> bool:
 def is_bounded(metric: str) -> bool:
     """Tell whether a metric has a least and a largest value, as an accuracy has."""
     return all(map(math.isfinite, bound_metric(metric)))
+
+
+def take_possible(metric: str, numbers: Iterable[float]) -> list[float | None]:
+    """Take the finite numbers that a metric can be, and None for all others."""
+    low, high = bound_metric(metric) if is_bounded(metric) else UNBOUNDED
+    return [number if low <= number <= high and math.isfinite(number) else None for number in numbers]
 
 
 def is_cost(metric: str) -> bool:

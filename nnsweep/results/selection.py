@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from nnsweep.results.frame import METRICS, frame, plain, take_numbers
-from nnsweep.results.metrics import bound_metric, find_sign, find_validation_metric, metric_text
+from nnsweep.results.metrics import find_sign, find_validation_metric, metric_text, take_possible
 from nnsweep.results.wording import join_words
 from nnsweep.tracking.record import RunRecord
 
@@ -20,8 +20,8 @@ SELECT = "trainer.select"
 """The setting that names the measure, and the part that it is taken on."""
 USUAL = ("test_accuracy", "test_rmse")
 """The metrics of runs that name none: of classes and labels, and of numbers."""
-SEALED = "{0}: the {1}; the test part is sealed, and nothing is known of it"
 NO_VALIDATION = "no validation set: the epoch was selected on the test set, so these"
+SEALED = "the test part is sealed, and nothing is known of it"
 
 
 def find_metric(runs: pd.DataFrame) -> str:
@@ -68,7 +68,8 @@ def choose_metric(runs: pd.DataFrame, metric: str | None) -> str:
 def list_metrics(runs: pd.DataFrame) -> list[str | None]:
     """List for each run the test metric in the measure that it was selected by; None where it does not tell."""
     named = plain(runs[SELECT]) if SELECT in runs.columns else [None] * len(runs)
-    usual = [(metric, take_numbers(runs, metric)) for metric in USUAL if metric in runs.columns]
+    columns = [(metric, name) for metric in USUAL for name in (metric, metric.replace("test_", "best_val_", 1))]
+    usual = [(metric, take_numbers(runs, name)) for metric, name in columns if name in runs.columns]
     return [
         f"test_{str(name).removeprefix('val_').removeprefix('test_')}"
         if name is not None
@@ -138,10 +139,10 @@ def selection(runs: pd.DataFrame, metric: str | None = None) -> str:
     tiers = [tier for tier, _ in _rank(runs, metric)]
     validated, unvalidated = tiers.count(0), tiers.count(1)
     on_validation = f"{metric}: {metric_text(metric)} at the epoch of {describe_selection(runs)}"
-    if validated and all(map(math.isnan, take_numbers(runs, metric))) and any(find_sealed(runs)):
-        sealed = find_validation_metric(metric) or metric
-        return SEALED.format(sealed, metric_text(sealed))
     on_test = f"{NO_VALIDATION} {'accuracies' if metric.endswith('_accuracy') else 'values'} are optimistic"
+    if validated and not any(value is not None for value in _take_possible(runs, metric)):
+        validation = f"best_val_{metric.removeprefix('test_')}"
+        return f"{validation}: the {metric_text(validation)}; {SEALED}" if any(find_sealed(runs)) else ""
     if validated and unvalidated:
         return f"{on_validation}; {unvalidated} of {validated + unvalidated} runs have {on_test}"
     if validated:
@@ -213,10 +214,7 @@ def _rank(runs: pd.DataFrame, metric: str) -> list[tuple[int, float]]:
 
 
 def _take_possible(runs: pd.DataFrame, metric: str) -> list[float | None]:
-    """Give the finite numbers of a column that the metric can be; None for all others."""
-    low, high = bound_metric(metric)
-    numbers = take_numbers(runs, metric)
-    return [number if low <= number <= high and math.isfinite(number) else None for number in numbers]
+    return take_possible(metric, take_numbers(runs, metric))
 
 
 def _take_texts(runs: pd.DataFrame, name: str) -> list[str]:

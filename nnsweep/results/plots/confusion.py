@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from nnsweep.results.metrics import ACCURACY
 from nnsweep.results.plots.drawing import SCALE
 from nnsweep.results.plots.figure import (
     LINE,
@@ -80,7 +79,7 @@ class _Layout(NamedTuple):
 
 
 def plot_confusion(
-    runs: pd.DataFrame, evaluations: Mapping[str, Evaluation], *, metric: str = ACCURACY, title: str = ""
+    runs: pd.DataFrame, evaluations: Mapping[str, Evaluation], *, metric: str | None = None, title: str = ""
 ) -> Figure:
     """Draw the confusion matrix of the best configuration at its runs' best epochs, summed over the runs.
 
@@ -90,7 +89,7 @@ def plot_confusion(
         A frame of runs.
     evaluations : mapping
         ``{run_id: Evaluation}``, as `nnsweep.load_evaluations` gives them.
-    metric : str
+    metric : str, optional
         What the configuration is best by.
     title : str
         A line above.

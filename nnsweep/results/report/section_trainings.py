@@ -73,7 +73,7 @@ def _list_configurations(study: Study, labels: list[str], label: str) -> str:
     return join_words(sorted((name for name, n in counts.items() if n), key=lambda name: -counts[name]), 3)
 
 
-class Selection(Section):
+class EpochChoice(Section):
     """The honest result beside the optimistic one."""
 
     order = 90

@@ -13,7 +13,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
-from nnsweep.results.metrics import find_sign
+from nnsweep.results.metrics import bound_metric, find_sign
 from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.results.statistics.pairs import find_pairing
@@ -22,7 +22,8 @@ from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.text import printable
 
 USUAL_ROPE = 0.01
-"""The margin of an accuracy (Benavoli et al., Journal of Machine Learning Research 18, 2017)."""
+"""The margin of what lies between 0 and 1, as an accuracy does (Benavoli et al., Journal of Machine Learning Research
+18, 2017)."""
 PROBABILITIES = ("p_better", "p_equal", "p_worse", "p_tost")
 COLUMNS = {
     **dict.fromkeys(("label", "reference_label", "test"), "object"),
@@ -45,7 +46,8 @@ def choose_rope(rope: float | None, metric: str) -> float | None:
     Returns
     -------
     float or None
-        What was asked for, or else 0.01 for an accuracy and None for another metric, which has no usual margin.
+        What was asked for, or else 0.01 for what lies between 0 and 1, as an accuracy does, and None for another,
+        which has no usual margin.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def choose_rope(rope: float | None, metric: str) -> float | None:
     (0.01, None, 0.2)
     """
     if rope is None:
-        return USUAL_ROPE if metric.endswith("_accuracy") else None
+        return USUAL_ROPE if bound_metric(metric) == (0.0, 1.0) else None
     if not 0 < rope < math.inf:
         raise ConfigError(f"rope={rope} is not a positive number; {USUAL_ROPE} is usual for an accuracy")
     return rope

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nnsweep.results.frame import plain
 from nnsweep.results.grouping import group_runs
 from nnsweep.results.inputs import check_inputs
-from nnsweep.results.metrics import ACCURACY
+from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.best_set import choose_first
 from nnsweep.results.statistics.summary import sort_best_first
 from nnsweep.tracking.record import Evaluation
@@ -48,7 +48,7 @@ class PooledEvaluation(NamedTuple):
 def pool_best(
     runs: pd.DataFrame,
     evaluations: Mapping[str, Evaluation],
-    metric: str = ACCURACY,
+    metric: str | None = None,
     *,
     by: Sequence[str] | None = None,
     label: str | None = None,
@@ -61,7 +61,7 @@ def pool_best(
         A frame of runs.
     evaluations : mapping
         ``{run_id: Evaluation}``, as `nnsweep.load_evaluations` gives them.
-    metric : str
+    metric : str, optional
         What it is best by.
     by : sequence of str, optional
         The columns that make a configuration.
@@ -74,6 +74,7 @@ def pool_best(
         None where none of its runs that count has an evaluation. Runs on other classes than the first are left out.
     """
     check_inputs(runs=runs, evaluations=evaluations, metric=metric)
+    metric = choose_metric(runs, metric)
     groups = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not groups:
         return None
