@@ -6,14 +6,14 @@ scikit-learn's pipelines learn it; what they learned is then brought into a plai
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnsweep.data import prepared
 from nnsweep.data.problems import column_kind
-from nnsweep.data.table_settings import MISSING, OWN, Kind, Missing, Policy
+from nnsweep.data.table_settings import MISSING, OWN, Kind, Missing, Policy, Scaling
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Features
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:  # imported where it is used: reading the configuration should
 
 _LEARNING = ("max_features", "min_df", "max_df", "use_idf", "smooth_idf")  # done with once words have their weights
 _WIDE = 10  # times more features than cells a row: most of them are zero, and CSR is smaller
+
+
+Scales: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], float | None]
+"""What is subtracted from numbers, what they are then divided by, (n_numbers,) each, and what the results tend to."""
 
 
 class PreparedColumn(NamedTuple):
@@ -98,19 +102,22 @@ class Preparation:
         return prepared.features(frame, self.values, self.arrays)
 
 
-def prepare_numbers(names: Sequence[str], mean: NDArray[np.float64] | None, scale: NDArray[np.float64]) -> Preparation:
-    """Describe numbers that are shifted and scaled: ``(x - mean) / scale``; none is missing.
+def prepare_numbers(
+    names: Sequence[str], mean: NDArray[np.float64], scale: NDArray[np.float64], clip: float | None = None
+) -> Preparation:
+    """Describe numbers that are scaled, see `nnsweep.data.prepared.scaled`; none is missing.
 
     Parameters
     ----------
     names : sequence of str
         The columns, n_features of them.
     mean, scale : ndarray of shape (n_features,)
-        ``None`` for no shift.
+        What is subtracted, and then divided by.
+    clip : float or None
+        What the results tend to; None if they are not clipped.
     """
-    shift = np.zeros(len(names)) if mean is None else mean
-    arrays = {"fill": np.full(len(names), np.nan), "mean": shift, "scale": scale}
-    return _make_plain([{"name": name, "kind": "number"} for name in names], arrays)
+    arrays = {"fill": np.full(len(names), np.nan), "mean": mean, "scale": scale}
+    return _make_plain([{"name": name, "kind": "number"} for name in names], arrays, clip=clip)
 
 
 def prepare_words(name: str, vectorizer: Any, *, fitted_with_all: bool = False) -> Preparation:
@@ -136,7 +143,7 @@ def fit_preparation(
     kinds: Mapping[str, Kind],
     *,
     missing: Missing | Policy | None = None,
-    standardize: bool = True,
+    scaling: Scaling = "standard",
     text: Mapping[str, Any] | None = None,
     weight: NDArray[np.float64] | None = None,
 ) -> tuple[Features, Preparation]:
@@ -150,12 +157,12 @@ def fit_preparation(
         The columns to use, in order.
     missing : Policy, or what `Policy.of` takes
         What missing numbers and categories are replaced by. Where it is None or ``drop`` there are none.
-    standardize : bool
-        Whether numbers are brought to mean 0 and variance 1.
+    scaling : Scaling
+        How numbers are scaled.
     text : mapping or None
         Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
     weight : ndarray of shape (n_samples,) or None
-        How much each row counts in mean and variance; what fills gaps is learned of all rows alike.
+        How much each row counts in mean and variance; quartiles and what fills gaps are learned of all rows alike.
 
     Returns
     -------
@@ -179,9 +186,9 @@ def fit_preparation(
     n_features = sum(frame[name].nunique() if kind == "category" else 1 for name, kind in kinds.items())
     # features of texts are CSR always, those of categories where there are very many values
     is_sparse = "text" in kinds.values() or n_features > _WIDE * max(len(kinds), _WIDE)
-    pipeline = make_transformer(kinds, missing=policy, standardize=standardize, text=text or {}, is_sparse=is_sparse)
+    pipeline = make_transformer(kinds, missing=policy, scaling=scaling, text=text or {}, is_sparse=is_sparse)
     try:
-        if weight is None or not standardize or "number" not in kinds.values():
+        if weight is None or scaling != "standard" or "number" not in kinds.values():
             X = pipeline.fit_transform(frame)
         else:
             X = _fit_weighted(pipeline, frame, weight)
@@ -212,7 +219,7 @@ def make_transformer(
     kinds: Mapping[str, Kind],
     *,
     missing: Missing | Policy | None,
-    standardize: bool,
+    scaling: Scaling,
     text: Mapping[str, Any],
     is_sparse: bool,
 ) -> Any:
@@ -221,13 +228,13 @@ def make_transformer(
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder
 
     policy = missing if isinstance(missing, Policy) else Policy.of(missing)
     numbers: list[tuple[str, Any]] = []
     if policy.number not in (None, "drop"):
         numbers.append(("impute", SimpleImputer(strategy=policy.number)))
-    numbers.append(("scale", StandardScaler() if standardize else FunctionTransformer()))
+    numbers.append(("scale", _make_scaler(scaling)))
     categories: list[tuple[str, Any]] = []
     # where numbers alone are filled in, training refuses a category's gap, but a later table may have one
     way = policy.category or ("most_frequent" if policy.text == "empty" else None)
@@ -245,16 +252,50 @@ def make_transformer(
     return ColumnTransformer(steps, sparse_threshold=1.0 if is_sparse else 0.0)
 
 
+def _make_scaler(scaling: Scaling) -> Any:
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    if scaling == "robust_smooth_clip":
+        from nnsweep.data.scaling import RobustSmoothClip
+
+        return RobustSmoothClip()
+    return StandardScaler() if scaling == "standard" else FunctionTransformer()
+
+
+def fit_scaling(X: NDArray[np.float64], scaling: Scaling) -> Scales:
+    """Learn how to scale numbers.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_numbers)
+        The training part.
+    scaling : Scaling
+        How they are scaled.
+
+    Returns
+    -------
+    Scales
+        No clip unless the results are clipped.
+    """
+    return _read_scaler(_make_scaler(scaling).fit(X), X.shape[1])
+
+
+def _read_scaler(scaler: Any, n_numbers: int) -> Scales:
+    mean = np.asarray(getattr(scaler, "mean_", np.zeros(n_numbers)), np.float64)
+    scale = np.asarray(getattr(scaler, "scale_", np.ones(n_numbers)), np.float64)
+    return mean, scale, getattr(scaler, "clip", None)
+
+
 def _describe_pipeline(pipeline: Any, kinds: Mapping[str, Kind], *, is_sparse: bool) -> Preparation:
     """Bring a fitted pipeline into plain form."""
     fitted = pipeline.named_transformers_
     numbers = fitted["numbers"].named_steps if "numbers" in fitted else {}
     n_numbers = sum(kind == "number" for kind in kinds.values())
-    imputer, scaler = numbers.get("impute"), numbers.get("scale")
+    imputer, (mean, scale, clip) = numbers.get("impute"), _read_scaler(numbers.get("scale"), n_numbers)
     arrays: dict[str, NDArray[Any]] = {
         "fill": np.full(n_numbers, np.nan) if imputer is None else np.asarray(imputer.statistics_, np.float64),
-        "mean": np.asarray(getattr(scaler, "mean_", np.zeros(n_numbers)), np.float64),
-        "scale": np.asarray(getattr(scaler, "scale_", np.ones(n_numbers)), np.float64),
+        "mean": mean,
+        "scale": scale,
     }
     columns: list[dict[str, Any]] = []
     text: dict[str, Any] = {}
@@ -273,7 +314,7 @@ def _describe_pipeline(pipeline: Any, kinds: Mapping[str, Kind], *, is_sparse: b
             arrays |= weights
         n_before[kind] += 1
         columns.append(column)
-    return _make_plain(columns, arrays, text=text, is_sparse=is_sparse)
+    return _make_plain(columns, arrays, text=text, is_sparse=is_sparse, clip=clip)
 
 
 def _list_words(vectorizer: Any, place: int, *, as_met: bool = False) -> tuple[list[str], dict[str, NDArray[Any]]]:
@@ -302,14 +343,15 @@ def _make_plain(
     *,
     text: Mapping[str, Any] | None = None,
     is_sparse: bool = False,
+    clip: float | None = None,
 ) -> Preparation:
     values = {
-        "version": prepared.VERSION,
+        "version": prepared.VERSION if clip is None else prepared.CLIPPED,
         "missing": [*MISSING],
         "sparse": is_sparse,
         "text": dict(text or {}),
         "columns": columns,
-    }
+    } | ({} if clip is None else {"clip": clip})
     for array in arrays.values():
         array.setflags(write=False)
     return Preparation(values, dict(arrays))

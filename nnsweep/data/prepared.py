@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csr_array
 
-VERSION = 1
-"""Of the plain form."""
+VERSION, CLIPPED = 1, 2
+"""Of the plain form, and of that with a clip, which earlier readers would not apply."""
 
 _MOST_UNSEEN, _MOST_KNOWN, _LONGEST = 5, 20, 60
 """Categories that are listed, and characters that are shown of each."""
@@ -28,9 +28,10 @@ def features(
 ) -> "NDArray[np.float64] | csr_array":
     """Make features of rows: numbers, then categories as indicators, then the words of texts.
 
-    A number x becomes ``(x - mean) / scale``. A category becomes one indicator for each value of the training part, in
-    order; one that was not in it has none. A text becomes a row of TF-IDF weights over the training part's words. What
-    is missing is filled as in the training part, or refused if nothing was missing there.
+    A number x becomes ``z = (x - mean) / scale``, or with a ``clip`` ``z / sqrt(1 + (z / clip)**2)``. A category
+    becomes one indicator for each value of the training part, in order; one that was not in it has none. A text becomes
+    a row of TF-IDF weights over the training part's words. What is missing is filled as in the training part, or
+    refused if nothing was missing there.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def features(
         ``version``; ``columns``, each with ``name``, ``kind`` (``number``, ``category`` or ``text``), a category with
         its ``categories`` and, where it can be filled, ``fill``, a text with its ``words`` and, where it can be
         filled, ``fill``; ``text``, the settings of
-        `sklearn.feature_extraction.text.TfidfVectorizer`; ``missing``, the texts that stand for no value; ``sparse``.
+        `sklearn.feature_extraction.text.TfidfVectorizer`; ``missing``, the texts that stand for no value; ``sparse``;
+        perhaps ``clip``.
     arrays : mapping of str to ndarray
         ``fill``, ``mean`` and ``scale`` of the numbers, each (n_numbers,), with NaN in ``fill`` where missing numbers
         are refused; for the text column at place i ``idf_i`` and ``places_i``, each (n_words,): the words' weights, and
@@ -67,13 +69,13 @@ def features(
     array([[0.5, 0. , 1. ],
            [0. , 0. , 0. ]])
     """
-    if values["version"] != VERSION:
-        raise ValueError(f"this preparation has version {values['version']}, and {VERSION} is known here")
+    if values["version"] not in (VERSION, CLIPPED):
+        raise ValueError(f"this preparation has version {values['version']}, and {VERSION} to {CLIPPED} are known here")
     columns: list[Mapping[str, Any]] = values["columns"]
     _require_columns(frame, [column["name"] for column in columns])
     missing = frozenset(values["missing"])
     numbers = [column["name"] for column in columns if column["kind"] == "number"]
-    blocks: list[Any] = [_numbers(frame, numbers, arrays, missing)] if numbers else []
+    blocks: list[Any] = [_numbers(frame, numbers, arrays, missing, values.get("clip"))] if numbers else []
     for column in columns:
         if column["kind"] == "category":
             blocks.append(_indicators(frame[column["name"]], column, missing, is_sparse=values["sparse"]))
@@ -88,10 +90,14 @@ def features(
     return np.hstack(blocks) if len(blocks) > 1 else np.asarray(blocks[0])
 
 
-def scaled(X: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """Standardise numbers, (n_samples, n_numbers): ``(X - mean) / scale``."""
+def scaled(
+    X: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]], clip: float | None = None
+) -> NDArray[np.float64]:
+    """Scale numbers, (n_samples, n_numbers): ``z = (X - mean) / scale``, or ``z / sqrt(1 + (z / clip)**2)``."""
     moved: NDArray[np.float64] = X - arrays["mean"]
     moved /= arrays["scale"]
+    if clip is not None:
+        moved /= np.hypot(1, moved / clip)
     return moved
 
 
@@ -108,7 +114,11 @@ def _require_columns(frame: "pd.DataFrame", names: Sequence[str]) -> None:
 
 
 def _numbers(
-    frame: "pd.DataFrame", names: Sequence[str], arrays: Mapping[str, NDArray[Any]], missing: frozenset[str]
+    frame: "pd.DataFrame",
+    names: Sequence[str],
+    arrays: Mapping[str, NDArray[Any]],
+    missing: frozenset[str],
+    clip: float | None,
 ) -> NDArray[np.float64]:
     X = np.empty((len(frame), len(names)))
     for place, (name, fill) in enumerate(zip(names, arrays["fill"].tolist(), strict=True)):
@@ -117,7 +127,7 @@ def _numbers(
         if absent.any() and math.isnan(fill):
             raise _refused(name, np.flatnonzero(absent), "there is no value, and the training part has no gaps")
         X[absent, place] = fill
-    return scaled(X, arrays)
+    return scaled(X, arrays, clip)
 
 
 def _column_of_numbers(series: "pd.Series[Any]", missing: frozenset[str]) -> NDArray[np.float64]:

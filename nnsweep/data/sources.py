@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from nnsweep.data.cache import keep_in_cache
 from nnsweep.data.dataset import DATA_SETS, EXAMPLE_ROWS, Dataset, Example
-from nnsweep.data.preparation import prepare_numbers
+from nnsweep.data.preparation import fit_scaling, prepare_numbers
 from nnsweep.data.prepared import scaled
 from nnsweep.data.split import Labels, PartSettings, Seed, SplitSettings, split_rows, take_rows
+from nnsweep.data.table_settings import Scaling, choose_scaling
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.choices import Count, Fraction, NonNegative, Positive, Range, extended
 
@@ -32,9 +33,12 @@ class ArraySettings(PartSettings):
     ----------
     standardize : bool
         Bring every feature to mean 0 and variance 1 over the training part.
+    scaling : {"standard", "robust_smooth_clip", "none"} or None
+        How features are scaled; None for what `standardize` says.
     """
 
     standardize: bool = False
+    scaling: Scaling | None = None
 
 
 @DATA_SETS.register
@@ -227,7 +231,7 @@ def split_table(
     table : Examples
         Dense features (n_samples, n_features), and class numbers (n_samples,) or targets (n_samples, n_targets).
     settings : ArraySettings
-        How the table is split, and whether features are standardized.
+        How the table is split, and how features are scaled.
     columns : sequence of str
         The name of each feature.
     class_names : tuple of str
@@ -250,21 +254,19 @@ def split_table(
         If a class would be missing from a part.
     """
     fractions = asdict(settings)
-    standardize = fractions.pop("standardize")
+    scaling = choose_scaling(fractions.pop("scaling"), standardize=fractions.pop("standardize"))
     is_classed = len(class_names) > 0
     labels = Labels(table.y, class_names, unit="sample") if is_classed else Labels.of_rows(len(table.y), unit="sample")
     split = split_rows(labels, SplitSettings(**fractions))
     parts = {part: take_rows(table, rows) for part, rows in split.parts.items()}
-    mean, scale = None, np.full(len(columns), float(divisor))
-    if standardize:
-        from sklearn.preprocessing import StandardScaler
-
-        scaler = StandardScaler().fit(np.asarray(parts["train"].X) / divisor)
-        mean, scale = scaler.mean_ * divisor, scaler.scale_ * divisor  # exact, as it is a power of two
-    preparation = prepare_numbers(columns, mean, scale)
+    mean, scale, clip = fit_scaling(np.asarray(parts["train"].X) / divisor, scaling)
+    # exact, as the divisor is a power of two
+    preparation = prepare_numbers(columns, mean * divisor, scale * divisor, clip)
     example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
-    if standardize or divisor != 1:
-        parts = {part: its._replace(X=scaled(np.asarray(its.X), preparation.arrays)) for part, its in parts.items()}
+    if scaling != "none" or divisor != 1:
+        parts = {
+            part: its._replace(X=scaled(np.asarray(its.X), preparation.arrays, clip)) for part, its in parts.items()
+        }
     return Dataset(
         name,
         parts["train"],

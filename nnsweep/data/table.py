@@ -30,7 +30,7 @@ from nnsweep.data.split import (
     split_by_order,
     split_rows,
 )
-from nnsweep.data.table_settings import Policy
+from nnsweep.data.table_settings import Policy, Scaling
 from nnsweep.data.texts import weigh_words
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import Examples, Features
@@ -49,7 +49,7 @@ def prepare_table(
     settings: SplitSettings,
     *,
     missing: Policy,
-    standardize: bool,
+    scaling: Scaling,
     text: Mapping[str, Any],
 ) -> Dataset:
     """Make a data set of a table's rows.
@@ -64,8 +64,8 @@ def prepare_table(
         How they are split.
     missing : Policy
         What gaps are filled with.
-    standardize : bool
-        Whether numbers are brought to mean 0 and variance 1.
+    scaling : Scaling
+        How numbers are scaled.
     text : mapping
         Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
 
@@ -83,9 +83,7 @@ def prepare_table(
         rows, labels, split = _split(rows, settings)
         train = rows.frame.iloc[split.train]
         weight = None if rows.weight is None else rows.weight[split.train]
-        X, preparation = fit_preparation(
-            train, rows.kinds, missing=missing, standardize=standardize, text=text, weight=weight
-        )
+        X, preparation = fit_preparation(train, rows.kinds, missing=missing, scaling=scaling, text=text, weight=weight)
         preparation = preparation.with_notation({}, ())  # these rows have been read: no text in them is a missing value
         rows = replace(rows, notes=[*rows.notes, *_compare_categories(rows.frame, split, preparation)])
     features = {

@@ -17,6 +17,15 @@ from nnsweep.text import quote_argument, suggest_null
 
 T = TypeVar("T")
 
+Scaling: TypeAlias = Literal["standard", "robust_smooth_clip", "none"]
+"""How numbers are scaled: by mean and variance, by `nnsweep.data.scaling`, or not at all."""
+
+
+def choose_scaling(scaling: Scaling | None, *, standardize: bool) -> Scaling:
+    """Say how numbers are scaled by two settings, of which the younger one wins where it is given."""
+    return scaling or ("standard" if standardize else "none")
+
+
 Kind: TypeAlias = Literal["number", "date", "category", "text"]
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
 ColumnKind: TypeAlias = Literal["number", "date", "category", "text", "ignore"]
@@ -83,11 +92,14 @@ class ColumnSettings(RoleSettings):
         More columns that are no features.
     standardize : bool
         Bring every number to mean 0 and variance 1 over the training part.
+    scaling : {"standard", "robust_smooth_clip", "none"} or None
+        How numbers are scaled; None for what `standardize` says.
     """
 
     columns: Mapping[str, ColumnKind] | None = None
     ignore: tuple[ColumnName, ...] | None = None
     standardize: bool = True
+    scaling: Scaling | None = None
 
 
 Decimal: TypeAlias = Literal["point", "comma", ".", ","]

@@ -25,6 +25,7 @@ from nnsweep.data.table_settings import (
     Mark,
     Policy,
     RoleSettings,
+    choose_scaling,
     pick_settings,
 )
 from nnsweep.data.texts import Weighing, decode_folder, read_folder
@@ -97,7 +98,8 @@ def plan_table(settings: Mapping[str, Any]) -> "Callable[[str, RawTable], Datase
         from nnsweep.data.table import prepare_table
 
         rows = infer_columns(raw, columns, cell_format)
-        return prepare_table(name, rows, split, missing=policy, standardize=columns.standardize, text=words)
+        scaling = choose_scaling(columns.scaling, standardize=columns.standardize)
+        return prepare_table(name, rows, split, missing=policy, scaling=scaling, text=words)
 
     return make
 

@@ -197,7 +197,7 @@ _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
 _LATER: dict[str, tuple[str, ...]] = {
     "activation": ("layers",),
     "trainer": ("class_weight", "ema", "measures", "select", "calibrate"),
-    "data": ("ignore", "rare", "split_by", "task", "weight", *_LAYOUT, *_CELLS),
+    "data": ("ignore", "rare", "split_by", "task", "weight", "scaling", *_LAYOUT, *_CELLS),
 }
 """Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""
 _USUAL_LOSSES = tuple(

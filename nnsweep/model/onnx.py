@@ -251,18 +251,23 @@ def _add_preparation(graph: Graph, model: Model) -> str:
     values, arrays = model.about["preparation"], model.preparation
     numbers = [column["name"] for column in values["columns"] if column["kind"] == "number"]
     categories = [column for column in values["columns"] if column["kind"] == "category"]
-    blocks = [_add_numbers(graph, numbers, arrays)] if numbers else []
+    blocks = [_add_numbers(graph, numbers, arrays, values.get("clip"))] if numbers else []
     blocks += [_add_indicators(graph, column, values["missing"]) for column in categories]
     together = graph.add("Concat", *blocks, axis=1) if len(blocks) > 1 else blocks[0]
     return graph.cast(together, graph.dtype)
 
 
-def _add_numbers(graph: Graph, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> str:
+def _add_numbers(graph: Graph, names: Sequence[str], arrays: Mapping[str, NDArray[Any]], clip: float | None) -> str:
     x = graph.add("Concat", *names, axis=1)
     if not np.isnan(arrays["fill"]).all():
         x = graph.add("Where", graph.add("IsNaN", x), graph.constant(arrays["fill"], np.float64), x)
     moved = graph.add("Sub", x, graph.constant(arrays["mean"], np.float64))
-    return graph.add("Div", moved, graph.constant(arrays["scale"], np.float64))
+    z = graph.add("Div", moved, graph.constant(arrays["scale"], np.float64))
+    if clip is None:
+        return z
+    share = graph.add("Div", z, graph.constant(clip, np.float64))
+    squared = graph.add("Add", graph.add("Mul", share, share), graph.constant(1, np.float64))
+    return graph.add("Div", z, graph.add("Sqrt", squared))
 
 
 def _add_indicators(graph: Graph, column: Mapping[str, Any], missing: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ NUMBER = st.floats(-1e6, 1e6)
 CATEGORY = st.sampled_from(["red", "green", "blue", "ß", "10", "a\0", "a"])
 TEXT = st.lists(st.sampled_from(["orbit", "rocket", "Moon", "doubt", "the", "ein", "größe"]), min_size=1).map(" ".join)
 CELLS = {"number": NUMBER, "category": CATEGORY, "text": TEXT}
+SCALINGS = ("standard", "robust_smooth_clip", "none")
 GAP = {"number": float("nan"), "category": None}
 
 
@@ -54,13 +55,13 @@ def bits(X):
 
 
 @pytest.mark.slow
-@given(tables(), st.booleans(), st.booleans())
+@given(tables(), st.sampled_from(SCALINGS), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_other_rows_are_transformed_as_by_the_pipeline(drawn, standardize, sublinear):
+def test_other_rows_are_transformed_as_by_the_pipeline(drawn, scaling, sublinear):
     kinds, train, others, missing = drawn
     text = {"sublinear_tf": sublinear, "ngram_range": (1, 2), "token_pattern": r"\w+"}
-    X, preparation = fit_preparation(train, kinds, missing=missing, standardize=standardize, text=text)
-    pipeline = make_transformer(kinds, missing=missing, standardize=standardize, text=text, is_sparse=issparse(X))
+    X, preparation = fit_preparation(train, kinds, missing=missing, scaling=scaling, text=text)
+    pipeline = make_transformer(kinds, missing=missing, scaling=scaling, text=text, is_sparse=issparse(X))
     assert bits(pipeline.fit_transform(train)) == bits(X)
     assert bits(pipeline.transform(others)) == bits(preparation.transform(others))
     assert isinstance(preparation.transform(others), csr_array) == issparse(X) == ("text" in kinds.values())
@@ -102,7 +103,7 @@ def test_a_gap_is_filled_with_what_the_training_part_has():
     train = frame_of([(1.0, "red"), (1.0, "red"), (4.0, "blue"), (float("nan"), None)], kinds)
     gap = frame_of([(float("nan"), None)], kinds)
     for missing, age in (("mean", 2.0), ("most_frequent", 1.0)):
-        _, preparation = fit_preparation(train, kinds, missing=missing, standardize=False)
+        _, preparation = fit_preparation(train, kinds, missing=missing, scaling="none")
         assert preparation.transform(gap).tolist() == [[age, 0, 1]]
 
 
@@ -158,9 +159,9 @@ TABLES = sorted(set(DATA_SETS) - {"newsgroups", *OWN})
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("standardize", [False, True])
-def test_preparation_reproduces_the_test_part_of_a_built_in_set(name, standardize):
-    data = load(name, val_fraction=0.2, standardize=standardize)
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_preparation_reproduces_the_test_part_of_a_built_in_set(name, scaling):
+    data = load(name, val_fraction=0.2, scaling=scaling)
     examples = data.preparation.transform(data.example.frame())
     assert examples.tobytes() == data.test.X[: len(data.example.rows)].tobytes()
     assert [column.kind for column in data.preparation.columns] == ["number"] * data.n_features

@@ -86,8 +86,8 @@ def test_a_column_that_is_there_twice_is_refused():
 
 
 def test_another_version_of_the_plain_form_is_refused():
-    with pytest.raises(ValueError, match="version 2, and 1 is known here"):
-        prepared.features(pd.DataFrame(), {"version": 2}, {})
+    with pytest.raises(ValueError, match="version 3, and 1 to 2 are known here"):
+        prepared.features(pd.DataFrame(), {"version": 3}, {})
 
 
 def test_file_works_alone_and_needs_scikit_learn_only_for_text(tmp_path):

@@ -60,7 +60,7 @@ def other(path, value):
     missing |= {"decimal": "comma", "thousands": "point", "date_format": "%d.%m.%Y", "missing_marks": ["unknown", -999]}
     missing |= {"target": "breed", "query": "SELECT 1", "columns": {"zip": "text"}, "missing": "drop", "group": "owner"}
     missing |= {"ignore": ["id"], "header": False, "separator": ";", "skip_lines": 2, "comment": "#", "quote": "single"}
-    missing |= {"rare": "drop", "split_by": "when", "task": "regression", "weight": "count"}
+    missing |= {"rare": "drop", "split_by": "when", "task": "regression", "weight": "count", "scaling": "none"}
     missing |= {"unnamed": "first", "sheet": "cats", "test_path": "test.csv"}
     missing |= {"split": "part", "fold": 1, "strip_accents": "ascii", "stop_words": ["the"], "text": "post"}
     if isinstance(value, bool):

@@ -103,6 +103,15 @@ def test_a_category_that_is_not_known_has_no_indicator(network, preparation, cat
     np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
 
 
+def test_numbers_may_be_scaled_by_quartiles_and_clipped(network, cats):
+    kinds = {"age": "number", "weight": "number"}
+    _, preparation = fit_preparation(cats[[*kinds]], kinds, missing="most_frequent", scaling="robust_smooth_clip")
+    model, table = network(preparation), cats.assign(weight=cats["weight"] * 1e6)
+    _, told = run(model, columns(table[[*kinds]]))
+    ours = predictions(model, table, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("kinds", [{"age": "number", "weight": "number"}, {"fur": "category"}, {"weight": "number"}])
 def test_any_choice_of_columns_will_do(kinds, network, cats):
     _, preparation = fit_preparation(cats[[*kinds]], kinds, missing="most_frequent")
