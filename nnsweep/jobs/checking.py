@@ -5,7 +5,7 @@ whether the job fits them, and this machine.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,9 @@ def require_fit(jobs: Sequence[Job]) -> None:
     warnings: dict[str, None] = {}
     for job in jobs:
         data = load_dataset(job.data)
+        if mismatches := [*find_task_problems(job, data)]:
+            problems |= dict.fromkeys(mismatches)
+            continue
         problems |= dict.fromkeys(
             (
                 _find_memory_problem(job),
@@ -117,6 +120,35 @@ def require_fit(jobs: Sequence[Job]) -> None:
         raise ConfigError(*lines)
     for warning in filter(None, warnings):
         warn(warning)
+
+
+def find_task_problems(job: Job, data: Dataset) -> Iterator[str]:
+    """Say which settings of a job are for another task than that of its data.
+
+    Parameters
+    ----------
+    job : Job
+        Its loss, its measures, class weights and the activation of its outputs are checked.
+    data : Dataset
+        What is learned.
+    """
+    loss, trainer = job.training().loss, job.trainer.settings()
+    if loss is not None and loss.task != data.task:
+        yield f"loss={loss.name}: is for {loss.task}, and {data.name} is {data.task}; choose loss=auto"
+    if trainer["class_weight"] is not None and data.task != "classification":
+        weights = trainer["class_weight"]
+        setting = shorten(weights if isinstance(weights, str) else f"[{','.join(f'{one:g}' for one in weights)}]")
+        yield (
+            f"trainer.class_weight={setting}: is for classification, and {data.name} is {data.task}; leave it out, or "
+            "weigh rows by data.weight"
+        )
+    if job.output_activation != "identity" and data.task == "regression":
+        yield (
+            f"output_activation={job.output_activation}: must be identity for regression, as {data.name} is, so that "
+            "every number can be predicted"
+        )
+    if problem := _find_measure_problem(job, data):
+        yield problem
 
 
 def _find_memory_problem(job: Job) -> str:
@@ -145,7 +177,7 @@ def _find_measure_problem(job: Job, data: Dataset) -> str:
             choose_measures(data.task, names, COST.name if setting == "measures" else selected)
         except ValueError as error:
             written = trainer[setting] if setting == "select" else shorten(f"[{','.join(names)}]")
-            return f"trainer.{setting}={written}: {error}, as {data.name} is"
+            return f"trainer.{setting}={written}: for {data.name}, {error}"
     return ""
 
 

@@ -6,7 +6,7 @@ import pytest
 from nnsweep.api.load import load_results
 from nnsweep.data.load import load
 from nnsweep.jobs import worker
-from nnsweep.jobs.checking import find_class_weight_problem, find_class_weight_warning
+from nnsweep.jobs.checking import find_class_weight_problem, find_class_weight_warning, find_task_problems
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.class_weights import is_class_weight
 
@@ -72,6 +72,42 @@ def test_what_cannot_be_balanced_is_warned_of_once(nnsweep, study, without_virgi
     assert said.code == 0
     assert said.err.startswith("nnsweep: warning: trainer.class_weight=balanced: of iris no training sample")
     assert said.err.count("warning") == 1
+
+
+MISMATCHES = [
+    ("diabetes", "loss=cross_entropy", "loss=cross_entropy: is for classification, and diabetes is regression; choose"),
+    ("iris", "loss=huber", "loss=huber: is for regression, and iris is classification; choose loss=auto"),
+    ("diabetes", "trainer.class_weight=balanced", "class_weight=balanced: is for classification, and diabetes is"),
+    ("diabetes", "trainer.class_weight=[1,2.5]", "class_weight=[1,2.5]: is for classification, and diabetes is"),
+    ("diabetes", "output_activation=tanh", "output_activation=tanh: must be identity for regression, as diabetes is"),
+    ("diabetes", "trainer.measures=[rmse,accuracy]", "accuracy,rmse]: for diabetes, accuracy is no measure of"),
+    ("iris", "trainer.select=val_rmse", "trainer.select=val_rmse: for iris, rmse is no measure of classification"),
+]
+
+
+@pytest.mark.parametrize(("name", "setting", "told"), MISMATCHES)
+def test_settings_of_another_task_are_told(name, setting, told, job):
+    data = load(name, val_fraction=0.1)
+    (problem,) = find_task_problems(job(f"data={name}", setting), data)
+    assert told in problem
+    assert name in problem
+
+
+def test_settings_of_every_task_are_no_problem(job):
+    for name in ("iris", "diabetes"):
+        assert [*find_task_problems(job(f"data={name}"), load(name, val_fraction=0.1))] == []
+
+
+def test_all_settings_of_other_tasks_are_told_before_the_first_job(nnsweep, study):
+    said = nnsweep("data=iris,diabetes", "loss=auto,huber,cross_entropy", "output_activation=tanh", "trainer.epochs=3")
+    assert said.code == 2
+    assert said.err.splitlines() == [
+        "nnsweep: error: loss=huber: is for regression, and iris is classification; choose loss=auto",
+        "nnsweep: error: output_activation=tanh: must be identity for regression, as diabetes is, so that every number "
+        "can be predicted",
+        "nnsweep: error: loss=cross_entropy: is for classification, and diabetes is regression; choose loss=auto",
+    ]
+    assert not (study / "multirun").exists()
 
 
 def test_unset_weights_reuse_results_and_set_ones_make_their_own(nnsweep):
