@@ -34,6 +34,11 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     loss : str or dict
         What training lowers; ``auto`` is cross_entropy, or binary_cross_entropy where a sample may have several labels.
         A dict gives its settings: ``{"name": "cross_entropy", "label_smoothing": 0.1}``.
+    measures : sequence of str or None
+        What is measured of a validation part, in `history_`, named as in scikit-learn; None for accuracy:
+        $classification_measures.
+        Of several labels, where accuracy is that of all labels of a sample, and None has f1_macro as well:
+        $multilabel_measures.
     class_weight : dict, "balanced" or None
         How much the samples of each class count, by label (1 for a label that is not named); ``balanced`` lets all
         classes count the same in all, None all samples. The cost is the weighted mean of each step's samples.
@@ -78,6 +83,7 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         learning_rate: Any = "cosine",
         weight_decay: float | None = 0.01,
         clip_norm: float | None = None,
+        ema: float | None = None,
         batch_size: int | None = 32,
         max_iter: int = 40,
         dtype: str = "float32",
@@ -87,6 +93,8 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         n_iter_no_change: int | None = 10,
         tol: float = 0.0,
         evaluate_every: int = 1,
+        measures: Any = None,
+        select: str | None = None,
         class_weight: Any = None,
         random_state: Any = 0,
         warm_start: bool = False,

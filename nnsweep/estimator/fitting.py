@@ -254,5 +254,6 @@ def explain_large_features(fit: Fit) -> str:
 def _line(epoch: Epoch) -> str:
     words = [f"epoch {epoch.epoch}", f"learning_rate {epoch.learning_rate[0]:.6g}"]
     words.append(f"train_cost {epoch.train_cost[0]:.6f}")
-    words += [f"{name} {epoch.values[name][0]:.4f}" for name in ("val_accuracy",) if name in epoch.values]
+    if (selected := f"val_{epoch.selection.measure}") in epoch.values:
+        words.append(f"{selected} {epoch.values[selected][0]:.4f}")
     return "  ".join(words)

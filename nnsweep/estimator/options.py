@@ -23,6 +23,7 @@ from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
 from nnsweep.jobs.schema import Settings, within
 from nnsweep.mlp.choices import Range
 from nnsweep.mlp.losses import LOSSES
+from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
 from nnsweep.text import printable, suggest_nearest
 
 P = ParamSpec("P")
@@ -139,10 +140,14 @@ def keep_options(init: Callable[Concatenate[Self, P], None]) -> Callable[Concate
 
 
 def list_choices(documented: Documented) -> Documented:
-    """Complete a class's documentation: names of the choices for ``$group``, the parent's sections for ``$section``."""
+    """Complete a class's documentation: names of choices, and the parent's ``$parameters`` and ``$attributes``."""
     texts = {}
     groups = {group: list_names(group) for group in ("activation", "schedule", "optimizer", "init")}
-    groups["regression"] = [name for name, maker in LOSSES.items() if (loss := maker()) and loss.task == "regression"]
+    groups["regression_losses"] = [
+        name for name, maker in LOSSES.items() if (loss := maker()) and loss.task == "regression"
+    ]
+    for task in DEFAULT_MEASURES:
+        groups[f"{task}_measures"] = [measure.name for measure in MEASURES.values() if task in measure.tasks]
     for group, names in groups.items():
         *others, last = names
         texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
@@ -294,6 +299,9 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
             "dropout": options["dropout"],
             "clip_norm": options["clip_norm"],
             "class_weight": options.get("class_weight"),
+            "measures": options["measures"],
+            "select": options["select"],
+            "ema": options["ema"],
         },
         "seed": seed,
     }

@@ -6,6 +6,7 @@ the same examples give the same curves and weights as ``python -m nnsweep``, bit
 
 import warnings
 from abc import abstractmethod
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, NamedTuple, Self
 
@@ -62,7 +63,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     hidden_layer_sizes : tuple of int
-        Units of each hidden layer; ``()`` for multinomial logistic regression.
+        Units of each hidden layer; ``()`` for none, which is a linear model.
     activation : str or dict
         Activation of the hidden layers:
         $activation.
@@ -96,20 +97,26 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         Epochs.
     dtype : {"float32", "float64"}
         Precision of the training.
+    ema : float or None
+        Measure and keep a running average of the weights, of which each step leaves this share; None for the weights
+        themselves.
     early_stopping : bool
-        Set a validation part aside, unless `fit` is given one, and end when its accuracy has not risen by more than
-        `tol` for `n_iter_no_change` epochs. A cost that falls at equal accuracy counts as a rise.
+        Set a validation part aside, unless `fit` is given one, and end when its value of the measure in `select` has
+        not become better by more than `tol` for `n_iter_no_change` epochs. A lower cost at an equal value counts.
     validation_fraction : float
-        Of the samples, for that part, which has every class in proportion. Where a class has too few samples for that,
-        they are drawn whatever their class is; each class keeps one in the training part.
+        Of the samples, for that part. Where each has one class, it has every class in proportion; where a class has too
+        few samples for that, they are drawn whatever their class is, and each class keeps one in the training part.
     split_seed : int
         Which of the possible parts that is, whatever `random_state` is.
     n_iter_no_change : int or None
         See `early_stopping`; None for never, so that the part only decides which epoch is best.
     tol : float
-        By how much the accuracy must rise to count.
+        By how much the measure must become better to count.
     evaluate_every : int
-        Epochs between two measurements of validation accuracy; the first and the last are always measured.
+        Epochs between two measurements of the validation part; the first and the last are always measured.
+    select : str or None
+        The measure of the validation part that chooses the best epoch, as in ``val_log_loss`` or ``val_cost``; None for
+        val_accuracy, or val_rmse of a regressor. `reduce_on_plateau` follows any other.
     random_state : int, RandomState or None
         Decides first weights, order of samples and dropout: an int is the command line's ``seed``, anything else is
         asked for one at every fit.
@@ -136,14 +143,15 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     t_ : int
         Training samples seen so far: each counts once an epoch.
     validation_scores_ : list of float or None
-        Validation accuracy after each epoch, NaN where it was not measured; None without a validation part.
+        The measure in `select` after each epoch, NaN where it was not measured; None without a validation part.
     best_epoch_ : int
-        The epoch whose weights are kept: the one with the highest validation accuracy, of equal ones that with the
-        lower validation cost, then the later; 0 is the untrained network.
+        The epoch whose weights are kept: the one with the best value of the measure in `select`, of equal ones that
+        with the lower validation cost, then the later; 0 is the untrained network.
     best_validation_score_ : float or None
-        Its validation accuracy.
+        Its value of that measure.
     history_ : dict of str to ndarray of shape (n_iter_ + 1,)
-        The curves that the command line records, from the untrained network on.
+        The curves that the command line records, from the untrained network on: ``train_cost``, ``val_cost``, one for
+        each of `measures`, and so on.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -160,6 +168,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     learning_rate: Any
     weight_decay: float | None
     clip_norm: float | None
+    ema: float | None
     batch_size: int | None
     max_iter: int
     dtype: str
@@ -169,6 +178,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     n_iter_no_change: int | None
     tol: float
     evaluate_every: int
+    measures: Any
+    select: str | None
     random_state: Any
     warm_start: bool
     verbose: bool
@@ -277,7 +288,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self._keep(network, network.best_layers, fit, snapshot=None)
         self.t_ = self.n_iter_ * fit.parts.train.n_samples
         self.best_epoch_ = network.best_epoch
-        self.best_validation_score_ = network.best_value if fit.parts.val else None
+        self.best_validation_score_ = network.selection.orient(network.best_value) if fit.parts.val else None
         return self
 
     def prepared(
@@ -326,7 +337,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             raise ValueError(explain_divergence(network, fit))
         not_measured = (np.nan,) * len(earlier.curves)
         rows = [*earlier.rows, *(row._replace(measured=not_measured) for row in network.rows)]
-        self._keep(Trained(rows=rows, curves=earlier.curves), snapshot.layers, fit, snapshot=snapshot)
+        self._keep(replace(earlier, rows=rows), snapshot.layers, fit, snapshot=snapshot)
         self.t_ = (self.t_ if earlier.rows else 0) + fit.parts.train.n_samples
         self.best_epoch_, self.best_validation_score_ = self.n_iter_, None
         return self
@@ -385,13 +396,14 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.history_ = trained.history()
         self.loss_curve_ = self.history_["train_cost"][1:].tolist()
         self.n_iter_, self.loss_ = len(self.loss_curve_), self.loss_curve_[-1]
-        scores = self.history_.get("val_accuracy")
+        scores = self.history_.get(f"val_{trained.selection.measure}")
         self.validation_scores_ = None if scores is None else scores[1:].tolist()
         self.best_loss_ = min(self.loss_curve_) if fit.parts.val is None else None
         self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
         self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.intercepts_[-1])
         self.out_activation_ = _LAST_ACTIVATIONS[fit.parts.task]
-        self._trained = Trained(rows=trained.rows, curves=trained.curves)  # without the layers
+        # without the layers
+        self._trained = Trained(rows=trained.rows, curves=trained.curves, selection=trained.selection)
         self._recipe, self._snapshot, self._scaling = fit.recipe, snapshot, fit.scaling
 
     def _outputs(self, X: Any) -> FloatArray:

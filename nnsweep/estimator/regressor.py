@@ -30,9 +30,12 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     $parameters
     loss : str or dict
         What training lowers, summed over the targets:
-        $regression.
+        $regression_losses.
         A dict gives its settings, too: ``{"name": "huber", "delta": 1.5}``, in standard deviations of the target, or
         ``{"name": "quantile", "quantiles": (0.05, 0.5, 0.95)}``.
+    measures : sequence of str or None
+        What is measured of a validation part, in `history_`, named as in scikit-learn; None for rmse, mae and r2:
+        $regression_measures.
 
     Attributes
     ----------
@@ -73,6 +76,7 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         learning_rate: Any = "cosine",
         weight_decay: float | None = 0.01,
         clip_norm: float | None = 1.0,
+        ema: float | None = None,
         batch_size: int | None = 32,
         max_iter: int = 40,
         dtype: str = "float32",
@@ -82,6 +86,8 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         n_iter_no_change: int | None = 10,
         tol: float = 0.0,
         evaluate_every: int = 1,
+        measures: Any = None,
+        select: str | None = None,
         random_state: Any = 0,
         warm_start: bool = False,
         verbose: bool = False,

@@ -221,12 +221,14 @@ def test_every_choice_is_named_in_the_documentation():
 
 def test_every_setting_of_the_trainer_is_an_option(recipe_of):
     ours = NNClassifier(
-        output_activation="tanh", dropout=0.2, clip_norm=2.0, batch_size=None, dtype="float64", evaluate_every=3,
+        output_activation="tanh", dropout=0.2, clip_norm=2.0, ema=0.9, measures=("log_loss", "ece"),
+        select="val_brier", batch_size=None, dtype="float64", evaluate_every=3,
         early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
         solver={"name": "momentum", "momentum": 0.7}, weight_decay=0.1,
     )  # fmt: skip
     theirs = recipe_of(
-        "output_activation=tanh", "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.batch_size=null",
+        "output_activation=tanh", "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.ema=0.9",
+        "trainer.measures=[log_loss,ece]", "trainer.select=val_brier", "trainer.batch_size=null",
         "trainer.dtype=float64", "trainer.evaluate_every=3", "trainer.patience=4", "trainer.min_delta=0.01",
         "trainer.class_weight=[1,2]", "optimizer.learning_rate=0.3", "optimizer.momentum=0.7",
         "optimizer.weight_decay=0.1",
@@ -269,6 +271,9 @@ WRONG = {
     "validation_fraction=1.0: must be > 0 and < 1": {"validation_fraction": 1.0},
     "validation_fraction=0.01 of 150 samples leaves a part of 2": {"early_stopping": True, "validation_fraction": 0.01},
     "early_stopping=yes: must be true or false": {"early_stopping": "yes"},
+    "select=log_loss: there is no such name; did you mean 'val_log_loss'?": {"select": "log_loss"},
+    "measures.0=acuracy: there is no such name; did you mean 'accuracy'?": {"measures": ["acuracy"]},
+    "rmse is no measure of classification; choose from accuracy": {"measures": ["rmse"], "early_stopping": True},
     "random_state=-1: must be >= 0 and < 4294967296": {"random_state": -1},
     "class_weight=heavy: must be null, balanced, or": {"class_weight": "heavy"},
     "class_weight: label 'x' is none of the classes, and 1 has no weight": {"class_weight": {0: 1, "x": 2}},
@@ -376,6 +381,17 @@ def test_a_network_that_no_longer_rises_is_stopped(digits):
     ours = NNClassifier(early_stopping=True, n_iter_no_change=3, max_iter=200).fit(*digits)
     assert ours.n_iter_ == ours.best_epoch_ + 3 < 200
     assert len(ours.loss_curve_) == len(ours.validation_scores_) == ours.n_iter_
+
+
+def test_another_measure_chooses_the_epoch(digits):
+    how = {"early_stopping": True, "n_iter_no_change": 4, "max_iter": 60, "measures": ["f1_macro", "brier"]}
+    ours = NNClassifier(select="val_log_loss", learning_rate="constant", **how).fit(*digits)
+    scores = ours.validation_scores_
+    assert scores == ours.history_["val_log_loss"][1:].tolist()
+    assert {"val_f1_macro", "val_brier", "val_cost"} <= {*ours.history_}
+    assert "val_accuracy" not in ours.history_
+    assert ours.best_validation_score_ == min(scores) == scores[ours.best_epoch_ - 1]
+    assert ours.n_iter_ == ours.best_epoch_ + 4 < 60
 
 
 def test_without_a_validation_part_the_last_weights_are_kept(iris):
@@ -655,6 +671,16 @@ def test_several_labels_may_be_sparse_or_truth_values(several):
     ours = NNClassifier((4,), max_iter=3).fit(X, y)
     for same in (csr_matrix(y), y.astype(bool), y.astype(float), y.tolist()):
         assert same_weights(NNClassifier((4,), max_iter=3).fit(X, same), ours)
+
+
+def test_several_labels_are_validated(several):
+    X, y = several
+    rows = draw_part(Labels.of_rows(len(y), unit="sample"), 0.25, 0, "")
+    aside = NNClassifier((4,), max_iter=5, early_stopping=True, validation_fraction=0.25, n_iter_no_change=None)
+    given = NNClassifier((4,), max_iter=5).fit(X[rows[0]], y[rows[0]], X_val=X[rows[1]], y_val=y[rows[1]])
+    assert same_weights(aside.fit(X, y), given)
+    assert {"val_accuracy", "val_f1_macro", "val_cost"} <= {*given.history_}
+    assert aside.validation_scores_ == given.history_["val_accuracy"][1:].tolist()
 
 
 def test_partial_fits_take_several_labels(several):

@@ -11,8 +11,8 @@ from sklearn.base import clone, is_regressor
 from sklearn.datasets import make_friedman1
 from sklearn.ensemble import AdaBoostRegressor
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
-from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,7 +27,8 @@ CONFIGURATIONS = [
         activation="swish", loss="quantile", solver={"name": "adamw", "beta_2": 0.98}, learning_rate_init=0.01,
         learning_rate="one_cycle", dropout=0.05, batch_size=10,
     ),
-    NNRegressor((16, 16), solver="rmsprop", batch_size=None, dtype="float64", loss="huber", max_iter=200),
+    NNRegressor((16, 16), solver="rmsprop", batch_size=None, dtype="float64", loss="huber", max_iter=200,
+                early_stopping=True, validation_fraction=0.5, n_iter_no_change=50),
 ]  # fmt: skip
 
 
@@ -197,7 +198,29 @@ def test_what_goes_on_keeps_the_unit_of_the_first_targets(friedman):
         ours.partial_fit(X, np.c_[y, y])
 
 
+def test_the_lowest_validation_error_chooses_the_epoch(friedman):
+    X, y = friedman
+    ours = NNRegressor(learning_rate="constant", max_iter=100, early_stopping=True, n_iter_no_change=5).fit(X, y)
+    rest, part = train_test_split(np.arange(400), test_size=0.1, random_state=0)
+    given = NNRegressor(learning_rate="constant", max_iter=ours.n_iter_)
+    assert same_weights(ours, given.fit(X[rest], y[rest], X_val=X[part], y_val=y[part]))
+    assert ours.n_iter_ == ours.best_epoch_ + 5 < 100
+    error = mean_squared_error(y[part], ours.predict(X[part])) ** 0.5
+    assert ours.best_validation_score_ == min(ours.validation_scores_) == pytest.approx(error, rel=1e-5)
+    assert {"val_rmse", "val_mae", "val_r2", "val_cost"} <= {*ours.history_}
+
+
+def test_another_measure_chooses_the_epoch(friedman):
+    X, y = friedman
+    how = {"X_val": X[:50], "y_val": y[:50], "sample_weight_val": np.arange(50)}
+    ours = NNRegressor(measures=["max_error"], select="val_mae", max_iter=10).fit(X, y, **how)
+    error = mean_absolute_error(y[:50], ours.predict(X[:50]), sample_weight=np.arange(50))
+    assert ours.best_validation_score_ == min(ours.validation_scores_) == pytest.approx(error, rel=1e-5)
+    assert {name for name in ours.history_ if name.startswith("val_")} == {"val_max_error", "val_mae", "val_cost"}
+
+
 WRONG = {
+    "accuracy is no measure of regression; choose from": {"select": "val_accuracy"},
     "loss=squared: there is no such name; did you mean 'squared_error'?": {"loss": "squared"},
     "loss.delta=0: must be > 0": {"loss": {"name": "huber", "delta": 0}},
     "loss.quantils=0.5: there is no such key; did you mean": {"loss": {"name": "quantile", "quantils": 0.5}},

@@ -78,6 +78,19 @@ def test_equal_weights_change_no_bit(how, iris):
         assert_same_bits(fitted(how, X, y, np.full(150, equal)), plain)
 
 
+def test_weights_of_the_validation_part_decide_its_epoch(iris, weight):
+    X, y = iris
+    how = MINI | {"max_iter": 12}
+    rows = weight > 0
+    val = {"X_val": X, "y_val": y}
+    weighted = fitted(how, X, y, **val, sample_weight_val=weight)
+    assert_same_bits(fitted(how, X, y, **val, sample_weight_val=rows), fitted(how, X, y, X_val=X[rows], y_val=y[rows]))
+    assert weighted.best_validation_score_ == pytest.approx(
+        accuracy_score(y, weighted.predict(X), sample_weight=weight)
+    )
+    assert weighted.validation_scores_ != fitted(how, X, y, **val).validation_scores_
+
+
 def test_a_score_counts_samples_by_their_weights(iris, weight):
     X, y = iris
     ours = fitted(MINI, X, y)
