@@ -8,6 +8,7 @@ import json
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -25,6 +26,7 @@ from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.losses import DEFAULT_LOSSES, LOSSES
 from nnsweep.mlp.measures import MEASURES, SELECTABLE, SELECTED, MeasureNames, SelectName
 from nnsweep.mlp.network import Network
+from nnsweep.mlp.normalization import Normalization
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
 from nnsweep.mlp.stack import Member
@@ -72,6 +74,8 @@ class Arch(Settings):
     hidden_layer_sizes: tuple[Annotated[int, within(Range(ge=1))], ...] | None = None
     depth: Annotated[int, within(Range(ge=0, le=1000))] | None = None
     width: Annotated[int, within(Range(ge=1))] | None = None
+    normalization: Normalization | None = None
+    residual: bool = False
 
     @model_validator(mode="after")
     def _require_one_form(self) -> "Arch":
@@ -86,6 +90,11 @@ class Arch(Settings):
         if self.hidden_layer_sizes is not None:
             return self.hidden_layer_sizes
         return (self.width or 0,) * (self.depth or 0)
+
+    def options(self) -> dict[str, Any]:
+        """Return what a network may have besides layers of some sizes; what it has not is None or false."""
+        is_residual = self.residual and any(one == next_one for one, next_one in pairwise(self.sizes))
+        return {"normalization": self.normalization if self.sizes else None, "residual": is_residual}
 
 
 class Recipe(Settings):
@@ -133,7 +142,16 @@ class Recipe(Settings):
 
     def kind(self) -> tuple[Hashable, ...]:
         """Return what networks must have in common to be trained together, besides their data."""
-        return self.arch.sizes, self.activation, self.output_activation, self.optimizer.name, self.loss, self.trainer
+        options = tuple(self.arch.options().values())
+        return (
+            self.arch.sizes,
+            options,
+            self.activation,
+            self.output_activation,
+            self.optimizer.name,
+            self.loss,
+            self.trainer,
+        )
 
     def rule(self) -> Schedule | ReduceOnPlateau:
         """Return the schedule; raises `ValueError` if its settings contradict each other."""
@@ -150,6 +168,7 @@ class Recipe(Settings):
             output_activation=ACTIVATIONS[self.output_activation](),
             layer_activations=layers
             and tuple(activation if name == self.activation.name else ACTIVATIONS[name]() for name in layers),
+            **self.arch.options(),
             dropout=self.trainer.settings()["dropout"],
         )
 
@@ -373,7 +392,8 @@ class Job(Recipe):
             del identity["loss"]
         if not identity["trainer"]["sealed_test"]:  # it is younger, too
             del identity["trainer"]["sealed_test"]
-        return identity | {"hidden_layer_sizes": list(self.arch.sizes)}
+        options = {name: value for name, value in self.arch.options().items() if value}
+        return identity | {"hidden_layer_sizes": list(self.arch.sizes), **options}
 
     def key(self, data_digest: str, numerics: int | None = None) -> str:
         """Hash all that can change the result: identity, data and the version of the numerics, by default this one."""

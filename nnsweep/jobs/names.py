@@ -19,7 +19,6 @@ from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
-from nnsweep.mlp.network import n_parameters
 from nnsweep.mlp.profile import epoch_flops
 from nnsweep.results.metrics import metric_text
 from nnsweep.tracking.record import Setting
@@ -27,6 +26,7 @@ from nnsweep.tracking.record import Setting
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data")
 _NAMED = (*GROUPS, "seed")
 _DEFAULT_DATA = "digits"  # not part of a run's name unless the sweep has other data too
+_SIZES = tuple(f"arch.{name}" for name in ("name", "hidden_layer_sizes", "depth", "width"))
 _PLACES = ("data.path", "data.dataset")
 _PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
@@ -80,7 +80,7 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
     layers = job.arch.sizes
     n_outputs = make_loss(job.training().loss, examples.task).count_outputs(examples.n_outputs)
     counts = measure_extent(layers) | {
-        "n_parameters": n_parameters(examples.n_features, layers, n_outputs),
+        "n_parameters": job.network().count_parameters(examples.n_features, n_outputs),
         "epoch_flops": epoch_flops(examples.train.X, layers, n_outputs),
     }
     return {name: float(count) for name, count in counts.items()} | make_yardstick(job, examples)
@@ -139,7 +139,7 @@ def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str],
     return base + "".join(
         f"-{read_column_name(key.rpartition('.')[2])}={value[:40]}"
         for key, value in settings
-        if key in varying and key not in shown and not key.startswith("arch.")
+        if key in varying and key not in shown and key not in _SIZES
     )
 
 
@@ -190,6 +190,7 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     for name in ("trainer.sealed_test", "trainer.measures", "trainer.select"):
         if not flat[name]:
             del flat[name]
+    flat |= {f"arch.{name}": value for name, value in job.arch.options().items() if value}
     repeated = [f"{group}.name" for group, name in chosen.items() if flat.get(f"{group}.name") == name]
     return {name: value for name, value in flat.items() if name not in repeated}
 

@@ -135,6 +135,11 @@ class Network:
         """
         return [self._choose_arrays(number, array_shapes(*ends)) for number, ends in enumerate(pairwise(sizes))]
 
+    def count_parameters(self, n_features: int, n_outputs: int) -> int:
+        """Count the numbers that gradients move."""
+        shapes = self.list_shapes((n_features, *self.hidden_layer_sizes, n_outputs))
+        return sum(math.prod(layer[name]) for layer in shapes for name in layer if name not in ("mean", "variance"))
+
     def _choose_arrays(self, number: int, shapes: Shapes) -> Shapes:
         """Choose the arrays that the layer with that number has."""
         names = {"W", "b"}

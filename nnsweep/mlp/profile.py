@@ -14,7 +14,7 @@ import numpy as np
 from nnsweep.mlp.arrays import Features
 from nnsweep.mlp.batches import GATHERED_BYTES, SHORTEST, TILE_BYTES
 from nnsweep.mlp.losses import make_loss
-from nnsweep.mlp.network import Network, n_parameters
+from nnsweep.mlp.network import Network
 from nnsweep.mlp.train import DENSEST, Splits, Training
 
 
@@ -113,7 +113,7 @@ def footprint(splits: Splits, network: Network, training: Training, n_threads: i
     n_outputs = make_loss(training.loss, splits.task).count_outputs(splits.n_outputs)
     sizes = (X.shape[1], *network.hidden_layer_sizes, n_outputs)
     first, *others = (fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
-    n_weights = n_parameters(sizes[0], network.hidden_layer_sizes, n_outputs)
+    n_weights = network.count_parameters(sizes[0], n_outputs)
     n_steps = -(-n_train // min(training.batch_size or n_train, n_train))
     a_sample = 2 * (products * first + sum(others) + 4 * sum(sizes[1:]))
     operations = a_sample * (3 * n_train + n_evaluated / training.evaluate_every)
@@ -123,8 +123,11 @@ def footprint(splits: Splits, network: Network, training: Training, n_threads: i
     copies = (
         5 + training.optimizer.n_slots + 2 * (training.ema is not None)
     )  # parameters, gradient, room to compute in, best and last ones
-    widths = 3 * sum(sizes[1:]) + (sizes[0] if share > DENSEST and training.batch_size else 0)
-    in_tiles = training.batch_size is None and share > DENSEST  # of these there are never more at once than in a tile
+    widths = (3 + bool(network.normalization)) * sum(sizes[1:]) + (
+        sizes[0] if share > DENSEST and training.batch_size else 0
+    )
+    is_whole = share <= DENSEST or network.normalization == "batch"
+    in_tiles = training.batch_size is None and not is_whole  # of these there are never more at once than in a tile
     longest = max(SHORTEST, TILE_BYTES // (itemsize * widths)) if in_tiles else training.batch_size or n_train
     tile = min(n_train, longest) * widths
     n_sharing = min(n_threads, -(-n_train // longest)) if in_tiles else 1

@@ -20,7 +20,7 @@ from nnsweep.text import printable, suggest_nearest
 
 SMOOTH = ("log_loss", "brier", "roc_auc", "average_precision")
 """Measures of classes and labels that change with every probability."""
-OWN = ("loss", "activation", "output_activation", "temperature", "run")
+OWN = ("loss", "activation", "output_activation", "residual", "temperature", "run")
 """What each member says of itself alone."""
 _AT_ONCE = 16
 """Candidates whose means with the picks so far are in memory together."""

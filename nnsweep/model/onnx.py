@@ -17,7 +17,7 @@ from scipy.special import erfcx, expit
 
 from nnsweep.errors import ConfigError
 from nnsweep.mlp.activations import ACTIVATIONS
-from nnsweep.model.predictor import NAMES, Model, ModelMember, restoration
+from nnsweep.model.predictor import ADDED_VARIANCE, NAMES, Model, ModelMember, restoration
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -292,12 +292,24 @@ def _add_network(graph: Graph, signal: str, model: Model) -> str:
     parts = []
     for member in model.members:
         a = signal
-        for (W, b), settings in zip(member.layers, member.activations, strict=True):
-            z = graph.add("Add", graph.add("MatMul", a, graph.constant(W)), graph.constant(b))
-            a = add_activation(graph, z, settings)
-        values = _add_interpretation(graph, graph.cast(a, np.float64), model, member)
-        parts.append(graph.add("Mul", values, graph.constant(member.share, np.float64)))
+        for number, ((W, b, *gains), settings) in enumerate(zip(member.layers, member.activations, strict=True)):
+            z = graph.add("MatMul", a, graph.constant(W))
+            for gain in gains:
+                z = _add_normalization(graph, z, gain)
+            values = add_activation(graph, graph.add("Add", z, graph.constant(b)), settings)
+            a = graph.add("Add", values, a) if member.is_residual(number) else values
+        meant = _add_interpretation(graph, graph.cast(a, np.float64), model, member)
+        parts.append(graph.add("Mul", meant, graph.constant(member.share, np.float64)))
     return graph.add("Sum", *parts, output="predictions" if model.task == "regression" else "probabilities")
+
+
+def _add_normalization(graph: Graph, z: str, gain: NDArray[Any]) -> str:
+    """Add a layer normalization, in the network's precision."""
+    units = graph.constant([1], np.int64)
+    z = graph.add("Sub", z, graph.add("ReduceMean", z, units))
+    variance = graph.add("ReduceMean", graph.add("Mul", z, z), units)
+    spread = graph.add("Sqrt", graph.add("Add", variance, graph.constant(ADDED_VARIANCE)))
+    return graph.add("Mul", graph.add("Div", z, spread), graph.constant(gain))
 
 
 def _add_interpretation(graph: Graph, outputs: str, model: Model, member: ModelMember) -> str:

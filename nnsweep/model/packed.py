@@ -24,7 +24,7 @@ from nnsweep.mlp.losses import LOSSES, make_loss
 from nnsweep.mlp.targets import fit_target_scaling
 from nnsweep.mlp.train import leave_out_weightless
 from nnsweep.model import predictor
-from nnsweep.model.predictor import NAMES, Model, read, write
+from nnsweep.model.predictor import NAMES, Model, find_arrays, read, write
 
 PREPARATION = "preparation.npz"
 WEIGHTS = "weights.npz"
@@ -96,7 +96,7 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
         model = read(preparation)
         with open(weights, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             numbers = range(sum(name.startswith("best_W") for name in file.files))
-            layers = [(file[f"best_W{number}"], file[f"best_b{number}"]) for number in numbers]
+            layers = [find_arrays("best_", number, file) for number in numbers]
             temperature = float(file["temperature"]) if "temperature" in file.files else 1.0
         values = {"name": "auto", **dict(config).get("loss", {})}  # earlier versions had no choice of it
         loss = make_loss(LOSSES[values.pop("name")](**values), model.task)
@@ -106,6 +106,7 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
             "output_activation": {"name": str(config["output_activation"])},
             "run": dict(run),
         }
+        about |= {"residual": True} if config.get("arch", {}).get("residual") else {}
         about |= {"quantiles": [*loss.quantiles]} if loss.quantiles else {}
         if len(layers) == 0 or layers[-1][0].shape[1] != loss.count_outputs(len(model.names)):
             raise ValueError(f"the weights are not those of a network with {len(model.names)} {NAMES[model.task]}")

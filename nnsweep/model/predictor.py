@@ -8,7 +8,7 @@ and a model that was copied to another machine predict by the same lines.
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,13 @@ PREPARATION = "preparation_"
 """What the names of the preparation's arrays begin with."""
 
 
+Arrays: TypeAlias = tuple[NDArray[Any], ...]
+"""A layer's weights and biases, and its gains where pre-activations are normalized."""
+_KINDS = ("W", "b", "gain")
+ADDED_VARIANCE = 1e-5
+"""What is added to the variance of pre-activations before its root is taken."""
+
+
 class ModelMember(NamedTuple):
     """One of the networks of a model.
 
@@ -36,14 +43,14 @@ class ModelMember(NamedTuple):
     ----------
     about : mapping
         Its ``loss``, ``activation`` and ``output_activation``, and its ``temperature`` if it was calibrated.
-    layers : list of (W, b)
+    layers : list of (W, b) or (W, b, gain)
         Its part of the model's layers.
     share : float
         How much it counts in the mean of all members; the shares sum to 1.
     """
 
     about: Mapping[str, Any]
-    layers: list[tuple[NDArray[Any], NDArray[Any]]]
+    layers: list[Arrays]
     share: float
 
     @property
@@ -51,6 +58,12 @@ class ModelMember(NamedTuple):
         """The name and the settings of each layer's activation."""
         hidden = self.about["activation"]
         return [*hidden.get("layers", [hidden] * (len(self.layers) - 1)), self.about["output_activation"]]
+
+    def is_residual(self, number: int) -> bool:
+        """Tell whether the layer with that number adds what comes from the one before to its own values."""
+        is_hidden = 0 < number < len(self.layers) - 1
+        n_in, n_out = self.layers[number][0].shape
+        return bool(self.about.get("residual", False)) and is_hidden and n_in == n_out
 
 
 class Model(NamedTuple):
@@ -64,18 +77,19 @@ class Model(NamedTuple):
         ``name`` and its settings; ``layers``, a list of such settings, where the hidden layers have activations of
         their own), ``preparation`` (its values), ``example`` (some rows as they are before the preparation) and ``run``
         (where it comes from). A network that was calibrated has its ``temperature``; one of a regression has
-        ``target_mean`` and ``target_scale``, by which its outputs become predictions, and perhaps ``quantiles``. An
-        ensemble has ``members``, each with its loss, activations, ``n_layers``, ``weight`` (a whole number) and
-        ``run``.
-    layers : list of (W, b)
-        Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), in the precision that they were trained in;
-        those of an ensemble's members one after the other.
+        ``target_mean`` and ``target_scale``, by which its outputs become predictions, and perhaps ``quantiles``; one
+        with residual layers has ``residual``. An ensemble has ``members``, each with its loss, activations,
+        ``n_layers``, ``weight`` (a whole number) and ``run``.
+    layers : list of (W, b) or (W, b, gain)
+        Weights of shape (fan_in, fan_out), biases of shape (fan_out,) and, of layers that are normalized, gains of
+        shape (fan_out,), in the precision that they were trained in; those of an ensemble's members one after the
+        other.
     preparation : dict of str to ndarray
         The preparation's arrays.
     """
 
     about: dict[str, Any]
-    layers: list[tuple[NDArray[Any], NDArray[Any]]]
+    layers: list[Arrays]
     preparation: dict[str, NDArray[Any]]
 
     @property
@@ -115,12 +129,13 @@ class Model(NamedTuple):
 def write(model: Model, file: BinaryIO) -> None:
     """Write a model file, in the earliest layout that has a place for the model."""
     about = model.about
-    is_later = {"members", "temperature"} & about.keys() or "layers" in about.get("activation", {})
+    is_later = {"members", "temperature", "residual"} & about.keys() or "layers" in about.get("activation", {})
+    is_later = is_later or any(len(layer) > 2 for layer in model.layers)
     about = {"format": 0} | about | {"format": 2 if is_later or model.task != "classification" else 1}
     arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(about))}
     arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
-    for number, (W, b) in enumerate(model.layers):
-        arrays |= {f"W{number}": W, f"b{number}": b}
+    for number, layer in enumerate(model.layers):
+        arrays |= {f"{kind}{number}": array for kind, array in zip(_KINDS, layer, strict=False)}
     np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
@@ -143,9 +158,15 @@ def read(path: str | Path) -> Model:
         numbers = range(sum(name[:1] == "W" and name[1:].isdigit() for name in file.files))
         return Model(
             about,
-            [(file[f"W{number}"], file[f"b{number}"]) for number in numbers],
+            [find_arrays("", number, file) for number in numbers],
             {name[len(PREPARATION) :]: file[name] for name in file.files if name.startswith(PREPARATION)},
         )
+
+
+def find_arrays(prefix: str, number: int, file: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Find the arrays of a layer by its number, among arrays whose names begin with a prefix."""
+    names = [f"{prefix}{kind}{number}" for kind in _KINDS]
+    return tuple(file[name] for name in names if name in file or not name.startswith(f"{prefix}gain"))
 
 
 def predict_values(model: Model, X: Any) -> NDArray[np.float64]:
@@ -174,8 +195,13 @@ def predict_values(model: Model, X: Any) -> NDArray[np.float64]:
 
 def _outputs(member: ModelMember, X: Any) -> NDArray[np.float64]:
     a = X.astype(member.layers[0][0].dtype, copy=False)
-    for (W, b), settings in zip(member.layers, member.activations, strict=True):
-        a = _activation(settings)(a @ W + b)
+    for number, ((W, b, *gains), settings) in enumerate(zip(member.layers, member.activations, strict=True)):
+        z = a @ W
+        for gain in gains:
+            z = z - z.mean(axis=1, keepdims=True)
+            z = z / np.sqrt(np.square(z).mean(axis=1, keepdims=True) + ADDED_VARIANCE) * gain
+        values = _activation(settings)(z + b)
+        a = values + a if member.is_residual(number) else values
     return np.asarray(a, dtype=np.float64)
 
 

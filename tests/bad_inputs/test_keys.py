@@ -157,6 +157,8 @@ KEYS = [
     ),
     whole("arch.depth", 0, "arch=uniform"),
     whole("arch.width", 1, "arch=uniform"),
+    Key("arch.normalization", [*NAME, "Layer", "true"], ["null", "layer", "batch"]),
+    truth("arch.residual"),
     whole("trainer.epochs", 1, "schedule=constant"),
     whole("trainer.batch_size", 1, optional=True),
     Key("trainer.dtype", [*NAME, "null", "float16", "FLOAT32"], ["float32", "float64"]),

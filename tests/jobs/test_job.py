@@ -239,7 +239,7 @@ def test_the_key_tells_every_other_setting(group, option, values):
         path
         for path in leaves(given)
         if path[0] not in OPERATIONAL
-        and path[-1] not in ("name", "home", "path", "test_path")
+        and path[-1] not in ("name", "home", "path", "test_path", "normalization", "residual")
         and (path[0] == group or option == "uniform")
     ]
     for path in walked:
@@ -323,6 +323,22 @@ def test_layers_get_activations_of_their_own(job):
 def test_activations_that_are_not_one_for_each_layer_are_refused(job):
     with pytest.raises(ConfigError, match=r"activation.layers=\[tanh\]: must have one .* 3 hidden layers, has 1"):
         job("arch=deep", "activation.layers=[tanh]")
+
+
+def test_configuration_without_options_of_a_network_makes_the_same_job(values, job):
+    given = values()
+    for name in ("normalization", "residual"):
+        del given["arch"][name]
+    assert job_of(given) == job()
+    assert job_of(given).key("d") == job().key("d")
+
+
+def test_an_option_that_changes_no_layer_changes_no_key(job):
+    assert job("arch=wide", "arch.residual=true").key("d") == job("arch=wide").key("d")
+    assert job("arch=linear", "arch.normalization=layer").key("d") == job("arch=linear").key("d")
+    deep = [job("arch=deep", *options) for options in ([], ["arch.residual=true"], ["arch.normalization=batch"])]
+    assert len({one.key("d") for one in deep}) == len({one.kind() for one in deep}) == 3
+    assert [one.network().residual for one in deep] == [False, True, False]
 
 
 def test_the_key_tells_every_choice(job):

@@ -73,22 +73,28 @@ def network() -> Callable[..., Model]:
         output_activation: str = "identity",
         seed: int = 1,
         layers: Sequence[str] = (),
+        hidden: Sequence[int] = (7, 5),
+        normalized: bool = False,
+        residual: bool = False,
     ) -> Model:
         names = [column.name for column in preparation.columns]
         frame = pd.DataFrame({name: ["a"] for name in names})
         kinds = {column.name: column.kind for column in preparation.columns}
         frame = frame.assign(**{name: [1.0] for name in names if kinds[name] == "number"})
         random = np.random.default_rng(seed)
-        sizes = (preparation.transform(frame).shape[1], 7, 5, 3)
+        sizes = (preparation.transform(frame).shape[1], *hidden, 3)
         weights = [
             (random.normal(0, 1, pair).astype(dtype), random.normal(0, 1, pair[1]).astype(dtype))
             for pair in pairwise(sizes)
         ]
+        gains = [(random.normal(1, 0.5, width).astype(dtype),) if normalized else () for width in hidden]
+        weights = [(*layer, *gain) for layer, gain in zip(weights, [*gains, ()], strict=True)]
         about = {
             "format": 1,
             "classes": ["10", "no\u00ebl", "=1+1"],
             "activation": settings(activation) | ({"layers": [*map(settings, layers)]} if layers else {}),
             "output_activation": {"name": output_activation},
+            **({"residual": True} if residual else {}),
             "preparation": preparation.values,
             "example": None,
             "run": {"run_id": "r1", "name": "7-5-tanh", "test_accuracy": 0.5},

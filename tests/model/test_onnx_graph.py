@@ -96,6 +96,14 @@ def test_each_layer_may_have_its_own_activation(network, preparation, cats):
     np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normalized_and_residual_layers_are_in_the_graph(dtype, network, preparation, cats):
+    model = network(preparation, dtype=dtype, hidden=(6, 6, 6), normalized=True, residual=True)
+    _, told = run(model, columns(cats))
+    ours = predictions(model, cats, prepared.features)
+    np.testing.assert_allclose(told["probabilities"], ours.iloc[:, 1:], rtol=0, atol=TOLERANCE[dtype])
+
+
 def test_a_category_that_is_not_known_has_no_indicator(network, preparation, cats):
     model, table = network(preparation), cats.assign(colour="purple")
     _, told = run(model, columns(table))

@@ -6,13 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 
 from nnsweep.data.dataset import Example
 from nnsweep.data.load import load
 from nnsweep.errors import DataError
 from nnsweep.jobs.result import encode_weights
-from nnsweep.mlp.history import Trained
-from nnsweep.mlp.network import Layer
+from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.evaluation import compute_outputs
+from nnsweep.mlp.history import Trained, collect
+from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.network import Layer, Network
+from nnsweep.mlp.optimizers import OPTIMIZERS
+from nnsweep.mlp.schedules import SCHEDULES
+from nnsweep.mlp.stack import Member
+from nnsweep.mlp.train import Training, train
 from nnsweep.model.packed import PREPARATION, pack_model, pack_preparation
 from nnsweep.model.predictor import predict_values, read
 
@@ -59,6 +67,31 @@ def test_a_calibrated_model_divides_its_logits(left, iris):
     assert calibrated.about == plain.about | {"temperature": 2.5}
     before, after = (np.log(predict_values(model, iris.test.X)) for model in (plain, calibrated))
     np.testing.assert_allclose(after[:, 1:] - after[:, :1], (before[:, 1:] - before[:, :1]) / 2.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+def test_a_model_normalizes_as_the_network_was_measured(normalization, left, iris):
+    arch = {"normalization": normalization, "residual": True}
+    identity = ACTIVATIONS["identity"]()
+    network = Network(
+        hidden_layer_sizes=(5, 5, 5), activation=ACTIVATIONS["elu"](alpha=1.5), output_activation=identity, **arch
+    )
+    member = Member(
+        seed=0,
+        initializer=INITIALIZERS["he_normal"],
+        schedule=SCHEDULES["constant"](learning_rate=0.1),
+        learning_rate=0.1,
+        hyperparameters={},
+    )
+    training = Training(optimizer=OPTIMIZERS["gradient_descent"], epochs=5, batch_size=16)
+    (trained,) = collect(train(iris, network, [member], training)).values()
+    preparation, weights, _ = left
+    weights.write_bytes(encode_weights(trained))
+    model = pack_model(preparation, weights, CONFIG | {"arch": arch}, {})
+    expected = softmax(compute_outputs(network, trained.best_layers, iris.test.X), axis=1)
+    np.testing.assert_allclose(predict_values(model, iris.test.X), expected, rtol=1e-10)
+    right = expected.argmax(axis=1) == iris.test.y
+    assert right.mean() == trained.history()["test_accuracy"][trained.best_epoch]
 
 
 def test_a_model_has_each_layers_activation_with_its_settings(left):

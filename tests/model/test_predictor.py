@@ -17,10 +17,12 @@ from nnsweep.data import prepared
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.network import Layer, Network, forward
+from nnsweep.mlp.normalization import EPSILON
 from nnsweep.model import predictor
 from nnsweep.model.packed import bundle_predictor
-from nnsweep.model.predictor import ABOUT, FORMAT, predict_values, predictions, read, write
+from nnsweep.model.predictor import ABOUT, ADDED_VARIANCE, FORMAT, predict_values, predictions, read, write
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
 SPREAD = np.concatenate(
@@ -71,6 +73,29 @@ def test_each_layer_has_its_own_activation(network, preparation, cats):
     for (W, b), activation in zip(model.layers, [*hidden, ACTIVATIONS["identity"]()], strict=True):
         outputs = activation.value(outputs @ W + b)
     np.testing.assert_allclose(predict_values(model, X), softmax(outputs, axis=1), rtol=0, atol=1e-14)
+
+
+def test_layers_are_normalized_and_added_as_in_training(network, preparation, cats, tmp_path):
+    model, X = network(preparation, hidden=(6, 6, 6), normalized=True, residual=True), preparation.transform(cats)
+    trained = Network(
+        hidden_layer_sizes=(6, 6, 6),
+        activation=ACTIVATIONS["tanh"](),
+        output_activation=ACTIVATIONS["identity"](),
+        normalization="layer",
+        residual=True,
+    )
+    names = ("W", "b", "gain")
+    layers = [
+        Layer(**{name: array.reshape(1, -1, array.shape[-1]) for name, array in zip(names, layer, strict=False)})
+        for layer in model.layers
+    ]
+    expected = softmax(compute_outputs(trained, layers, X), axis=1)
+    with open(tmp_path / "model.npz", "wb") as file:
+        write(model, file)
+    for one in (model, read(tmp_path / "model.npz")):
+        np.testing.assert_allclose(predict_values(one, X), expected, rtol=0, atol=1e-14)
+    assert read(tmp_path / "model.npz").about["format"] == 2
+    assert ADDED_VARIANCE == EPSILON
 
 
 @given(arrays(np.float64, (3, 9), elements=st.floats(-1e3, 1e3)))

@@ -32,7 +32,7 @@ def written(model, path):
 
 
 def test_it_is_short_and_knows_numpy_alone():
-    assert len(TEXT.splitlines()) <= 33 + len(ACTIVATIONS)
+    assert len(TEXT.splitlines()) <= 39 + len(ACTIVATIONS)
     assert [line for line in TEXT.splitlines() if "import" in line] == ["import json, math, numpy as np"]
 
 
@@ -52,6 +52,14 @@ def test_it_gives_each_layer_its_own_activation(predict, network, preparation, c
     told = predict(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
     ours = predictions(model, cats, prepared.features).iloc[:, 1:]
     np.testing.assert_allclose(told, ours, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_it_normalizes_layers_and_adds_to_them(dtype, predict, network, preparation, cats, tmp_path):
+    model = network(preparation, dtype=dtype, hidden=(6, 6, 6), normalized=True, residual=True)
+    told = predict(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
+    ours = predictions(model, cats, prepared.features).iloc[:, 1:]
+    np.testing.assert_allclose(told, ours, rtol=0, atol={"float32": 2e-6, "float64": 1e-13}[dtype])
 
 
 @pytest.mark.parametrize("kinds", [{"weight": "number"}, {"fur": "category"}])
