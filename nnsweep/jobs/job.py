@@ -348,12 +348,6 @@ class Job(Recipe):
 
     @model_validator(mode="after")
     def _check_parts(self) -> "Job":
-        calibrate = self.trainer.settings()["calibrate"]
-        if calibrate is not None and self.output_activation != "identity":
-            raise ValueError(
-                f"trainer.calibrate={calibrate} needs output_activation=identity, as the temperature goes into the "
-                f"weights of the last layer; got {self.output_activation}"
-            )
         data, needs_validation = self.data.settings(), self.find_validation_need()
         if needs_validation and not data["val_fraction"] and data.get("split") is None:
             raise ValueError(f"{needs_validation} needs a validation part: set data.val_fraction above 0")

@@ -40,7 +40,7 @@ from nnsweep.jobs.task import Place
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.curves import choose_stored
-from nnsweep.mlp.evaluation import calibration_error, compute_outputs, evaluate, fit_temperature
+from nnsweep.mlp.evaluation import compute_outputs, evaluate, fit_temperature, measure_calibration
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import Layers
@@ -269,9 +269,8 @@ class JobRun:
             )
             self.contents[EVALUATION] = pack_evaluation(evaluation)
             if temperature is not None and self.record.state == "finished":
-                before, after = map(calibration_error, evaluation.reliability)
-                metrics = {"temperature": temperature, "test_ece": before, "test_calibrated_ece": after}
-                self.record = replace(self.record, metrics=metrics | self.record.metrics)
+                metrics = {"temperature": temperature, **measure_calibration(evaluation), **self.record.metrics}
+                self.record = replace(self.record, metrics=metrics)
         if draw is not None:
             picture = draw(make_history_frame(history), self.place.name, self.place.folder)
             self.contents[picture.name] = picture.read_bytes()

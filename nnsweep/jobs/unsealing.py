@@ -15,7 +15,7 @@ from nnsweep.jobs.consistency import make_recorded_job
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import evaluate_best
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.evaluation import compute_outputs
+from nnsweep.mlp.evaluation import compute_outputs, measure_calibration
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
 from nnsweep.mlp.network import Layers
@@ -86,17 +86,21 @@ def measure_test(store: Store, run: SealedRun) -> Unsealed:
         If its weights are gone or damaged.
     """
     examples, job = load_dataset(run.job.data), run.job
-    layers, epoch = _read_best_layers(store, run, examples)
+    layers, epoch, temperature = _read_best_layers(store, run, examples)
     predictions = _predict(job, layers, examples)
     names = DEFAULT_MEASURES[examples.task]
     metrics = {f"test_{name}": float(MEASURES[name].evaluate(predictions)[0]) for name in names}
-    files = {EVALUATION: pack_evaluation(evaluate_best(job, examples, layers, epoch))}
+    found = evaluate_best(job, examples, layers, epoch, temperature=temperature)
+    files = {EVALUATION: pack_evaluation(found)}
     if examples.task == "classification":
         files[CORRECT] = pack_correct(CorrectExamples(predictions.is_right[0], epoch, run.test_digest))
+    if job.trainer.settings()["calibrate"] is not None:
+        metrics |= measure_calibration(found)
     return Unsealed(metrics, files)
 
 
-def _read_best_layers(store: Store, run: SealedRun, examples: Dataset) -> tuple[Layers, int]:
+def _read_best_layers(store: Store, run: SealedRun, examples: Dataset) -> tuple[Layers, int, float]:
+    """Read the layers of the best epoch, which epoch that is, and the temperature of the network."""
     loss = make_loss(run.job.training().loss, examples.task)
     sizes = examples.n_features, *run.job.arch.sizes, loss.count_outputs(examples.n_outputs)
     with open_artifact(store, run.record.run_id, WEIGHTS) as path:
@@ -105,7 +109,8 @@ def _read_best_layers(store: Store, run: SealedRun, examples: Dataset) -> tuple[
         content = path.read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return find_layers("best", sizes, file), int(file["best_epoch"])
+            temperature = float(file["temperature"]) if "temperature" in file.files else 1.0
+            return find_layers("best", sizes, file), int(file["best_epoch"]), temperature
     except Exception as error:  # zipfile and NumPy raise whatever a damaged byte leads them to
         raise DataError(f"run {run.record.title}: {WEIGHTS} is damaged ({error}); run the job again") from error
 

@@ -188,6 +188,12 @@ def calibration_error(bins: FloatArray) -> float:
     return float(np.abs(n_right - confidence).sum() / total) if total else float("nan")
 
 
+def measure_calibration(evaluation: Evaluation) -> dict[str, float]:
+    """Give the calibration errors of a network for classes as metrics: as it is, and at its temperature."""
+    before, after = map(calibration_error, evaluation.reliability)
+    return {"test_ece": before, "test_calibrated_ece": after}
+
+
 def fit_temperature(outputs: FloatArray, y: IntArray, weight: FloatArray | None = None) -> float:
     """Find the temperature at which the logits have the smallest log loss.
 

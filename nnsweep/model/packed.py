@@ -97,7 +97,7 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
         with open(weights, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             numbers = range(sum(name.startswith("best_W") for name in file.files))
             layers = [find_arrays("best_", number, file) for number in numbers]
-            temperature = float(file["temperature"]) if "temperature" in file.files else 1.0
+            calibration = {"temperature": float(file["temperature"])} if "temperature" in file.files else {}
         values = {"name": "auto", **dict(config).get("loss", {})}  # earlier versions had no choice of it
         loss = make_loss(LOSSES[values.pop("name")](**values), model.task)
         about = model.about | {
@@ -107,13 +107,9 @@ def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run:
             "run": dict(run),
         }
         about |= {"residual": True} if config.get("arch", {}).get("residual") else {}
-        about |= {"quantiles": [*loss.quantiles]} if loss.quantiles else {}
+        about |= calibration | ({"quantiles": [*loss.quantiles]} if loss.quantiles else {})
         if len(layers) == 0 or layers[-1][0].shape[1] != loss.count_outputs(len(model.names)):
             raise ValueError(f"the weights are not those of a network with {len(model.names)} {NAMES[model.task]}")
-        if temperature != 1:  # the last layer is linear: every reader of the model then gives calibrated probabilities
-            W, b = layers[-1]
-            layers[-1] = ((W / temperature).astype(W.dtype), (b / temperature).astype(b.dtype))
-            about["temperature"] = temperature
     except DAMAGES as error:
         raise DataError(f"{weights.name} or {preparation.name} is damaged ({error}); train the run again") from error
     return model._replace(about=about, layers=layers)

@@ -464,13 +464,6 @@ def test_calibration_needs_a_validation_part_and_has_keys_of_its_own(values, job
     assert calibrated.training() == job().training()
 
 
-def test_calibration_needs_a_last_layer_that_is_linear(values):
-    assert refusal(values("trainer.calibrate=temperature", "output_activation=tanh")) == (
-        "trainer.calibrate=temperature needs output_activation=identity, as the temperature goes into the "
-        "weights of the last layer; got tanh"
-    )
-
-
 def test_patience_needs_a_validation_part(values, job):
     given = values("trainer.patience=3", "data.val_fraction=0")
     assert refusal(given) == "trainer.patience=3 needs a validation part: set data.val_fraction above 0"
