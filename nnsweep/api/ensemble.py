@@ -3,6 +3,7 @@
 The best run is the one that would have been used alone, so what the ensemble gains over it is what it is worth.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import worker
 from nnsweep.jobs.consistency import make_recorded_job
-from nnsweep.mlp.arrays import Examples, Task
-from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
+from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.measures import MEASURES
 from nnsweep.mlp.predictions import Measure
 from nnsweep.model.ensemble import (
     Gain,
@@ -127,14 +128,16 @@ def make_ensemble(
     candidates = [models.make_model(store, record.run_id) for record in records]
     require_alike(candidates)
     on_val = [predict_values(model, val.X) for model in candidates]
-    selection = select_members(on_val, by, data.task, val, n_picks=members)
+    selection = select_members(on_val, by, candidates[0], val, n_picks=members)
     picked, weights = [*selection.weights], [*selection.weights.values()]
     name = name or f"ensemble-{members}-{sweep}"
     model = combine_models([candidates[one] for one in picked], weights, {"name": name})
     best = records[picked[0]]
     # where the best run has no result on the test part, nobody may look at that part yet
     test = data.test if any(metric.startswith("test_") for metric in best.metrics) else None
-    metrics, gains = _assess(model, candidates[picked[0]], by, data.task, val, test, confidence)
+    measured = [MEASURES[name] for name in MEASURES if name == by.name or f"best_val_{name}" in best.metrics]
+    measured.sort(key=lambda one: one is not by)
+    metrics, gains = _assess(model, candidates[picked[0]], measured, val, test, confidence)
     content = {
         "sweep": sweep,
         "measure": by.name,
@@ -198,16 +201,15 @@ def _load_data(store: Store, record: RunRecord) -> tuple[Dataset, Examples]:
 
 
 def _assess(
-    model: Model, best: Model, by: Measure, task: Task, val: Examples, test: Examples | None, confidence: float
+    model: Model, best: Model, measures: Sequence[Measure], val: Examples, test: Examples | None, confidence: float
 ) -> tuple[dict[str, float], list[Gain]]:
     """Measure an ensemble on both parts, and what it gains over its best member on the test part."""
-    measures = [MEASURES[name] for name in dict.fromkeys([by.name, *DEFAULT_MEASURES[task]])]
     values = predict_values(model, val.X)[np.newaxis]
-    metrics = {f"best_val_{one.name}": float(evaluate(one, task, values, val)[0]) for one in measures}
+    metrics = {f"best_val_{one.name}": float(evaluate(one, model, values, val)[0]) for one in measures}
     gains = []
     if test is not None:
         both = np.stack([predict_values(one, test.X) for one in (model, best)])
-        gains = [measure_gain(one, task, both, test, confidence=confidence) for one in measures]
+        gains = [measure_gain(one, model, both, test, confidence=confidence) for one in measures]
         metrics |= {f"test_{gain.measure}": gain.ensemble for gain in gains}
     n_parameters = sum(array.size for layer in model.layers for array in layer)
     return metrics | {"n_members": float(len(model.members)), "n_parameters": float(n_parameters)}, gains

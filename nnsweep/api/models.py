@@ -14,6 +14,7 @@ from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.results.frame import frame
 from nnsweep.results.selection import rank_runs
+from nnsweep.results.wording import metric_text
 from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import models, query, recorded_run
 from nnsweep.tracking.models import save_model_folder
@@ -235,15 +236,15 @@ def register_best(
     models.check_model_names(name, alias)
     record = _choose_run(store, sweep, run)
     require_consistent(recorded_run.read_run(store.uri, record.run_id, store.experiment, kinds=MODEL_KINDS))
-    accuracy = record.metrics.get("test_accuracy")
-    result = "no test accuracy" if accuracy is None else f"test accuracy {accuracy:.4f}"
+    metric, value = models.find_result(record)
+    result = f"no {metric_text(metric)}" if value is None else f"{metric_text(metric)} {value:.4f}"
     settings = ", ".join(f"{key}={record.settings[key]}" for key in ("data", "activation") if key in record.settings)
     tags = {
         "run_id": record.run_id,
         "sweep": sweep,
         "key": record.key,
         "data_digest": record.data_digest,
-        "test_accuracy": "" if accuracy is None else repr(accuracy),
+        metric: "" if value is None else repr(value),
     }
     version = models.register_model(
         store,

@@ -96,13 +96,15 @@ def choose_measure(name: str | None, task: Task, selected: object = None) -> Mea
     return MEASURES[own if own in SMOOTH or task == "regression" else "log_loss"]
 
 
-def evaluate(measure: Measure, task: Task, values: FloatArray, examples: Examples) -> FloatArray:
+def evaluate(measure: Measure, model: Model, values: FloatArray, examples: Examples) -> FloatArray:
     """Measure what K models predict of some examples.
 
     Parameters
     ----------
-    measure, task : Measure, Task
-        What is measured, of what.
+    measure : Measure
+        What is measured.
+    model : Model
+        One of the models: it says what the values are of.
     values : ndarray of shape (K, n_samples, n_outputs)
         Probabilities, or numbers.
     examples : Examples
@@ -113,15 +115,16 @@ def evaluate(measure: Measure, task: Task, values: FloatArray, examples: Example
     ndarray of shape (K,)
         NaN where the measure is not defined.
     """
-    if task != "regression":  # logits of which the probabilities are made
+    if model.task != "regression":  # logits of which the probabilities are made
         values = np.clip(values, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
-        values = np.log(values) - (np.log1p(-values) if task == "multilabel" else 0)
-    return measure.evaluate(Predictions(task, values, examples.y, examples.weight))
+        values = np.log(values) - (np.log1p(-values) if model.task == "multilabel" else 0)
+    quantiles = tuple(model.quantiles)
+    return measure.evaluate(Predictions(model.task, values, examples.y, examples.weight, quantiles=quantiles))
 
 
 def measure_gain(
     measure: Measure,
-    task: Task,
+    model: Model,
     values: FloatArray,
     examples: Examples,
     *,
@@ -136,7 +139,7 @@ def measure_gain(
 
     Parameters
     ----------
-    measure, task, examples : Measure, Task, Examples
+    measure, model, examples : Measure, Model, Examples
         As for `evaluate`.
     values : ndarray of shape (2, n_samples, n_outputs)
         What the ensemble predicts, and what its best member does.
@@ -147,16 +150,16 @@ def measure_gain(
     weight = np.ones(n) if examples.weight is None else examples.weight
     differences = []
     for counts in generator.multinomial(n, np.full(n, 1 / n), size=n_resamples):
-        ensemble, best = evaluate(measure, task, values, examples._replace(weight=weight * counts))
+        ensemble, best = evaluate(measure, model, values, examples._replace(weight=weight * counts))
         differences.append(ensemble - best)
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail])
-    ensemble, best = evaluate(measure, task, values, examples)
+    ensemble, best = evaluate(measure, model, values, examples)
     return Gain(measure.name, float(ensemble), float(best), float(low), float(high))
 
 
 def select_members(
-    values: Sequence[FloatArray], measure: Measure, task: Task, examples: Examples, *, n_picks: int
+    values: Sequence[FloatArray], measure: Measure, model: Model, examples: Examples, *, n_picks: int
 ) -> MemberSelection:
     """Select the members of an ensemble, one after the other.
 
@@ -170,22 +173,22 @@ def select_members(
     ----------
     values : sequence of ndarray of shape (n_samples, n_outputs)
         What each candidate predicts of the validation part: probabilities, or numbers.
-    measure, task, examples : Measure, Task, Examples
+    measure, model, examples : Measure, Model, Examples
         As for `evaluate`.
     n_picks : int
         How many picks there are at most, 1 or more.
 
     Examples
     --------
-    >>> examples = Examples(np.zeros((1, 1)), np.array([1]))
+    >>> examples, model = Examples(np.zeros((1, 1)), np.array([1])), Model({"task": "classification"}, [], {})
     >>> values = [np.array([[1 - p, p]]) for p in (0.25, 0.5, 0.75)]
-    >>> select_members(values, MEASURES["accuracy"], "classification", examples, n_picks=2)
+    >>> select_members(values, MEASURES["accuracy"], model, examples, n_picks=2)
     MemberSelection(weights={2: 1}, scores=[1.0, 1.0])
     """
     sign = 1 if measure.greater_is_better else -1
 
     def score(means: FloatArray) -> FloatArray:
-        found = sign * evaluate(measure, task, means, examples)
+        found = sign * evaluate(measure, model, means, examples)
         return np.where(np.isnan(found), -np.inf, found)
 
     total = np.zeros_like(values[0])

@@ -21,6 +21,7 @@ import yaml
 
 from nnsweep.data import prepared
 from nnsweep.errors import ConfigError, DataError, StoreError
+from nnsweep.mlp.measures import SELECTED
 from nnsweep.model import predictor
 from nnsweep.model.packed import DAMAGES, PREPARATION, WEIGHTS, bundle_predictor, pack_model
 from nnsweep.model.predictor import Model
@@ -32,6 +33,7 @@ from nnsweep.tracking.backend import LoggedModel, find_backend
 from nnsweep.tracking.connection import open_client
 from nnsweep.tracking.ensembles import MODEL
 from nnsweep.tracking.query import ENSEMBLE, make_record
+from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store
 
 CODE = Path(__file__).with_name("served.py")
@@ -136,6 +138,20 @@ NAME = "model"
 """What the model of a run is called, so that ``runs:/RUN/model`` finds it."""
 
 
+def find_result(record: RunRecord) -> tuple[str, float | None]:
+    """Find what a run is judged by on the test part: the metric, and its value if there is one.
+
+    Examples
+    --------
+    >>> find_result(RunRecord(run_id="r", name="", state="finished", metrics={"test_rmse": 2.0, "test_mae": 1.5}))
+    ('test_rmse', 2.0)
+    """
+    selected = str(record.settings.get("trainer.select") or "").replace("val_", "test_", 1)
+    metrics = [selected, *(f"test_{measure}" for measure in SELECTED.values())]
+    metric = next((metric for metric in metrics if metric in record.metrics), "test_accuracy")
+    return metric, record.metrics.get(metric)
+
+
 def make_model(store: Store, run_id: str) -> Model:
     """Make the model of a run from what the store has of it.
 
@@ -156,7 +172,7 @@ def make_model(store: Store, run_id: str) -> Model:
         "key": record.key,
         "data": str(record.settings.get("data", "")),
         "data_digest": record.data_digest,
-        "test_accuracy": record.metrics.get("test_accuracy"),
+        **dict([find_result(record)]),
         "best_epoch": record.metrics.get("best_epoch"),
     }
     if run.data.tags.get("nnsweep.kind") == ENSEMBLE:

@@ -350,3 +350,26 @@ def test_store_other_than_the_environments_has_its_own_registry(nnsweep, study, 
     assert f"mlflow.set_tracking_uri('{where[1]}')" in said.out
     assert open_client(where[1]).get_model_version_by_alias("nnsweep", "champion").version == 1
     assert nnsweep("save", GOOD, *where, "-o", "model.npz").code == 0
+
+
+def test_quantiles_of_a_number_leave_in_its_own_unit(nnsweep, study, store):
+    assert nnsweep("data=diabetes", "loss=quantile", "trainer.epochs=60", "tracking.pictures=false").code == 0
+    (folder,) = (study / "multirun").iterdir()
+    diabetes = load("diabetes", val_fraction=0.2)
+    arrays, names = diabetes.preparation.arrays, [column.name for column in diabetes.preparation.columns]
+    patients = pd.DataFrame(diabetes.test.X * arrays["scale"] + arrays["mean"], columns=names)
+    patients.to_csv(study / "patients.csv", index=False)
+    (record,) = find_job_runs(store())
+    assert nnsweep("predict", record.name, "patients.csv", "-o", "told.csv").code == 0
+    assert nnsweep("save", record.name, "-o", "model.onnx").code == 0
+    told = pd.read_csv(study / "told.csv")
+    assert list(told.columns) == ["prediction_q10", "prediction_q50", "prediction_q90"]
+    rmse = np.sqrt(np.mean(np.square(told["prediction_q50"] - diabetes.test.y[:, 0])))
+    assert rmse == pytest.approx(record.metrics["test_rmse"], rel=1e-6)
+    session = onnxruntime.InferenceSession(study / "model.onnx", providers=["CPUExecutionProvider"])
+    (values,) = session.run(None, {name: patients[[name]].to_numpy() for name in names})
+    np.testing.assert_allclose(values, told, rtol=1e-6)
+    said = nnsweep("register", folder.name)
+    assert f"test rmse {record.metrics['test_rmse']:.4f}" in said.out
+    version = open_client(store().uri).get_model_version_by_alias("nnsweep", "champion")
+    assert version.tags["nnsweep.test_rmse"] == repr(record.metrics["test_rmse"])

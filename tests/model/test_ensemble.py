@@ -9,10 +9,12 @@ from nnsweep.errors import ConfigError, DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.measures import MEASURES
 from nnsweep.model.ensemble import choose_measure, combine_models, evaluate, measure_gain, require_alike, select_members
+from nnsweep.model.predictor import Model
 
 SHARES = arrays(np.float64, (7, 5, 2), elements=st.floats(0.01, 1)).map(lambda a: a / a.sum(axis=2, keepdims=True))
 FIVE = Examples(np.zeros((5, 1)), np.array([0, 1, 1, 0, 1]))
 LOSS = MEASURES["log_loss"]
+CLASSES = Model({}, [], {})
 
 
 def log_loss(shares):
@@ -21,7 +23,7 @@ def log_loss(shares):
 
 @given(SHARES, st.integers(1, 6))
 def test_the_ensemble_is_never_worse_than_the_best_alone(shares, n_picks):
-    selection = select_members([*shares], LOSS, "classification", FIVE, n_picks=n_picks)
+    selection = select_members([*shares], LOSS, CLASSES, FIVE, n_picks=n_picks)
     weights = [*selection.weights.values()]
     assert sum(weights) <= n_picks == len(selection.scores)
     mean = np.average(shares[[*selection.weights]], axis=0, weights=weights)
@@ -33,29 +35,42 @@ def test_the_ensemble_is_never_worse_than_the_best_alone(shares, n_picks):
 def test_each_pick_is_the_best_addition(shares):
     first = int(np.argmin([log_loss(one) for one in shares]))
     second = min(log_loss((one + shares[first]) / 2) for one in shares)
-    assert select_members([*shares], LOSS, "classification", FIVE, n_picks=2).scores[1] == pytest.approx(second)
+    assert select_members([*shares], LOSS, CLASSES, FIVE, n_picks=2).scores[1] == pytest.approx(second)
 
 
 def test_many_candidates_are_looked_at_in_pieces():
     shares = np.random.default_rng(0).dirichlet([1, 1], size=(50, 5))
-    selection = select_members([*shares], LOSS, "classification", FIVE, n_picks=1)
+    selection = select_members([*shares], LOSS, CLASSES, FIVE, n_picks=1)
     assert selection.weights == {int(np.argmin([log_loss(one) for one in shares])): 1}
 
 
 def test_a_candidate_that_cannot_be_measured_is_not_picked():
     examples = Examples(np.zeros((2, 1)), np.array([0, 1]))
     broken, poor = np.full((2, 2), np.nan), np.array([[0.2, 0.8], [0.9, 0.1]])
-    assert select_members([broken, poor], LOSS, "classification", examples, n_picks=3).weights == {1: 1}
+    assert select_members([broken, poor], LOSS, CLASSES, examples, n_picks=3).weights == {1: 1}
 
 
 def test_averaged_probabilities_are_measured_as_they_are():
     shares = np.random.default_rng(0).dirichlet([1, 1], size=5)
     weighted = FIVE._replace(weight=np.array([1.0, 2, 0, 3, 1]))
-    found = evaluate(LOSS, "classification", shares[None], weighted)
+    found = evaluate(LOSS, CLASSES, shares[None], weighted)
     np.testing.assert_allclose(found, metrics.log_loss(FIVE.y, shares, sample_weight=weighted.weight), rtol=1e-12)
     labels = Examples(FIVE.X, np.array([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1]]))
-    found = evaluate(MEASURES["roc_auc"], "multilabel", shares[None], labels)
+    found = evaluate(MEASURES["roc_auc"], Model({"task": "multilabel"}, [], {}), shares[None], labels)
     np.testing.assert_allclose(found, metrics.roc_auc_score(labels.y, shares), rtol=1e-12)
+
+
+def test_quantiles_are_measured_as_quantiles():
+    random = np.random.default_rng(0)
+    y, values = random.normal(size=(9, 2)), random.normal(size=(9, 4))
+    model = Model({"task": "regression", "quantiles": [0.1, 0.5]}, [], {})
+    found = evaluate(MEASURES["pinball"], model, values[None], Examples(np.zeros((9, 1)), y))
+    losses = [
+        metrics.mean_pinball_loss(y[:, target], values[:, 2 * target + place], alpha=quantile)
+        for target in (0, 1)
+        for place, quantile in enumerate(model.quantiles)
+    ]
+    np.testing.assert_allclose(found, np.mean(losses), rtol=1e-12)
 
 
 def test_the_gain_has_the_interval_of_the_bootstrap():
@@ -64,14 +79,14 @@ def test_the_gain_has_the_interval_of_the_bootstrap():
     examples = Examples(np.zeros((n, 1)), random.integers(0, 2, n))
     right = np.stack([random.random(n) < 0.9, random.random(n) < 0.8])
     shares = np.where(right[:, :, None] == (np.arange(2) == examples.y[:, None]), 0.9, 0.1)
-    gain = measure_gain(MEASURES["accuracy"], "classification", shares, examples)
+    gain = measure_gain(MEASURES["accuracy"], CLASSES, shares, examples)
     differences = right[0].astype(float) - right[1]
     half = 1.96 * differences.std() / np.sqrt(n)
     assert (gain.ensemble, gain.best) == (right[0].mean(), right[1].mean())
     ends = [differences.mean() - half, differences.mean() + half]
     np.testing.assert_allclose([gain.low, gain.high], ends, atol=0.005)
-    assert gain == measure_gain(MEASURES["accuracy"], "classification", shares, examples)
-    alike = measure_gain(LOSS, "classification", shares[[0, 0]], examples)
+    assert gain == measure_gain(MEASURES["accuracy"], CLASSES, shares, examples)
+    alike = measure_gain(LOSS, CLASSES, shares[[0, 0]], examples)
     assert (alike.low, alike.high) == (0, 0)
 
 
