@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import fetch_20newsgroups
 
+from nnsweep.api.load import load_histories, load_results
 from nnsweep.data.user_data import table, text
 from nnsweep.jobs import sweep
 
@@ -142,6 +143,52 @@ def test_two_hundred_columns_are_a_few_lines(nnsweep, study):
     assert [line for line in lines if "200 number columns: measurement 0, " in line and "180 others" in line]
     assert len(lines) < 10
     assert max(map(len, lines)) < 500
+
+
+def weighed(weights) -> pd.DataFrame:
+    """Give cats that the table itself divides, and weighs."""
+    rows = np.arange(90)
+    part = np.where(rows % 5 == 0, "test", np.where(rows % 5 == 1, "val", "train"))
+    tame = 3.5 * (rows % 7 > 2) + cats()["age"][:90].to_numpy()
+    return cats()[:90].assign(part=part, tame=tame, hungry=rows % 2, count=np.resize(weights, 90))
+
+
+WEIGHED = ["data=table", "data.split=part", "data.columns={owner: ignore}", "trainer=full_batch", "trainer.epochs=20"]
+TASKS = {
+    "classes": ["data.target=breed", "data.ignore=[tame,hungry]"],
+    "balanced classes": ["data.target=breed", "data.ignore=[tame,hungry]", "trainer.class_weight=balanced"],
+    "labels": ["data.target=[hungry]", "data.task=multilabel", "data.ignore=[tame,breed]"],
+    "numbers": ["data.target=[tame,age]", "data.ignore=[breed,hungry]"],
+}
+
+
+def curves(nnsweep, path: str, *settings: str) -> pd.DataFrame:
+    said = nnsweep(*WEIGHED, f"data.path={path}", f"tracking.experiment={path}", "tracking.pictures=false", *settings)
+    assert said.code == 0, said.err
+    (history,) = load_histories(load_results(path)).values()
+    return history
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_row_of_weight_zero_is_a_row_left_out_bit_for_bit(task, nnsweep, study):
+    frame = weighed([1.5, 0, 2, 0.25])
+    frame.to_csv("whole.csv", index=False)
+    frame[frame["count"] > 0].to_csv("rest.csv", index=False)
+    settings = [*TASKS[task], "data.weight=count"]
+    pd.testing.assert_frame_equal(
+        curves(nnsweep, "whole.csv", *settings), curves(nnsweep, "rest.csv", *settings), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_row_of_weight_two_is_a_row_given_twice(task, nnsweep, study):
+    frame = weighed([1, 2, 3])
+    frame.to_csv("weighed.csv", index=False)
+    frame.loc[frame.index.repeat(frame["count"])].drop(columns="count").to_csv("repeated.csv", index=False)
+    settings = [*TASKS[task], "trainer.dtype=float64"]
+    one = curves(nnsweep, "weighed.csv", *settings, "data.weight=count")
+    other = curves(nnsweep, "repeated.csv", *settings)
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_what_is_done_is_not_done_again_wherever_the_table_lies(nnsweep, study):
