@@ -13,8 +13,8 @@ from nnsweep.jobs.consistency import require_consistent
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.results.frame import frame
+from nnsweep.results.metrics import metric_text
 from nnsweep.results.selection import rank_runs
-from nnsweep.results.wording import metric_text
 from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import models, query, recorded_run
 from nnsweep.tracking.models import save_model_folder
