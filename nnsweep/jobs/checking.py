@@ -24,7 +24,7 @@ from nnsweep.jobs.problems import explain_hydra_error, list_problems
 from nnsweep.jobs.stacks import predict_memory
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.class_weights import ClassWeight, class_weights
-from nnsweep.mlp.measures import COST, SELECTED, choose_measures
+from nnsweep.mlp.measures import COST, list_measures
 from nnsweep.text import shorten, warn
 
 LONGEST_EXPERIMENT = 500
@@ -170,14 +170,14 @@ def _find_validation_problem(job: Job, data: Dataset) -> str:
 
 def _find_measure_problem(job: Job, data: Dataset) -> str:
     """Say which measure is none of the data's task; empty if all are."""
-    trainer = job.trainer.settings()
-    selected = (trainer["select"] or f"val_{SELECTED[data.task]}").removeprefix("val_")
-    for setting, names in (("measures", trainer["measures"]), ("select", ())):
-        try:
-            choose_measures(data.task, names, COST.name if setting == "measures" else selected)
-        except ValueError as error:
-            written = trainer[setting] if setting == "select" else shorten(f"[{','.join(names)}]")
-            return f"trainer.{setting}={written}: for {data.name}, {error}"
+    trainer, own = job.trainer.settings(), list_measures(data.task)
+    select = trainer["select"]
+    named = [("measures", f"[{','.join(trainer['measures'] or ())}]", name) for name in trainer["measures"] or ()]
+    named += [("select", select, select.removeprefix("val_"))] if select else []
+    for setting, written, name in named:
+        if name not in (*own, COST.name):
+            rule = f"{name} is no measure of {data.task}, which {data.name} is for; choose from {', '.join(own)}"
+            return f"trainer.{setting}={shorten(written)}: {rule}"
     return ""
 
 

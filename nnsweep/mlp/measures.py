@@ -58,7 +58,8 @@ def choose_measures(task: Task, measures: Sequence[str] | None, selected: str) -
     measures : sequence of str or None
         What is asked for; None for what is usual.
     selected : str
-        The measure that the best epoch is chosen by; it comes along.
+        The measure that the best epoch is chosen by. It comes along, and so does the one that it would be by default:
+        every training can be compared with guessing.
 
     Returns
     -------
@@ -72,18 +73,22 @@ def choose_measures(task: Task, measures: Sequence[str] | None, selected: str) -
 
     Examples
     --------
-    >>> choose_measures("classification", ["log_loss"], "accuracy")
-    ('log_loss', 'accuracy')
+    >>> choose_measures("classification", ["log_loss"], "roc_auc")
+    ('log_loss', 'accuracy', 'roc_auc')
     """
-    chosen = dict.fromkeys((*(DEFAULT_MEASURES[task] if measures is None else measures), selected))
+    chosen = dict.fromkeys((*(DEFAULT_MEASURES[task] if measures is None else measures), SELECTED[task], selected))
     chosen.pop(COST.name, None)
     for name in chosen:
         if name not in MEASURES:
             raise ValueError(f"{name!r} is no measure; choose from {', '.join(MEASURES)}")
         if task not in MEASURES[name].tasks:
-            own = ", ".join(one.name for one in MEASURES.values() if task in one.tasks)
-            raise ValueError(f"{name} is no measure of {task}; choose from {own}")
+            raise ValueError(f"{name} is no measure of {task}; choose from {', '.join(list_measures(task))}")
     return tuple(chosen)
+
+
+def list_measures(task: Task) -> list[str]:
+    """Name the measures of a task."""
+    return [measure.name for measure in MEASURES.values() if task in measure.tasks]
 
 
 def find_measure(metric: str) -> Measure | None:
