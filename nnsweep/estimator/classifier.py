@@ -9,10 +9,15 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
 
+from nnsweep.estimator.fitting import Fit
 from nnsweep.estimator.options import keep_options, list_choices
 from nnsweep.estimator.perceptron import Perceptron
 from nnsweep.estimator.samples import TargetKind
 from nnsweep.mlp.arrays import FloatArray
+from nnsweep.mlp.evaluation import compute_outputs, fit_temperature
+from nnsweep.mlp.history import Trained
+from nnsweep.mlp.network import Layers
+from nnsweep.mlp.snapshot import Snapshot
 
 
 @list_choices
@@ -42,6 +47,9 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     class_weight : dict, "balanced" or None
         How much the samples of each class count, by label (1 for a label that is not named); ``balanced`` lets all
         classes count the same in all, None all samples. The cost is the weighted mean of each step's samples.
+    calibrate : "temperature" or None
+        Divide the logits by the number that gives the validation part the lowest log loss, for probabilities that can
+        be trusted.
 
     Attributes
     ----------
@@ -52,6 +60,8 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         Number of outputs: one a class, also for two classes, where `MLPClassifier` has one in all.
     out_activation_ : str
         ``softmax``, or ``logistic`` of several labels, which follows whatever `output_activation` is.
+    temperature_ : float
+        What logits are divided by; 1 unless they were calibrated.
 
     Examples
     --------
@@ -98,6 +108,7 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         class_weight: Any = None,
         random_state: Any = 0,
         warm_start: bool = False,
+        calibrate: str | None = None,
         verbose: bool = False,
     ) -> None: ...
 
@@ -156,7 +167,7 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         Of several labels each is 1 where its probability is above one half: (n_samples, n_classes). With a validation
         part at `fit`, the weights are those of its best epoch, as in the command line's reports.
         """
-        logits = self._outputs(X)
+        logits = self._logits(X)
         if self._kind.task == "multilabel":
             return (logits > 0).astype(np.int64)
         labels: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
@@ -164,22 +175,33 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the logits, (n_samples, n_classes); of two classes the log-odds of the second one, (n_samples,)."""
-        logits = self._outputs(X)
+        logits = self._logits(X)
         is_binary = self._kind.task == "classification" and len(self.classes_) == 2
         scores: FloatArray = logits[:, 1] - logits[:, 0] if is_binary else logits
         return scores
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability of each class or label, in the order of `classes_`: (n_samples, n_classes)."""
-        logits = self._outputs(X)
+        logits = self._logits(X)
         probabilities: FloatArray = expit(logits) if self._kind.task == "multilabel" else softmax(logits, axis=1)
         return probabilities
 
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Return the logarithm of each probability, which does not underflow: (n_samples, n_classes)."""
-        logits = self._outputs(X)
+        logits = self._logits(X)
         logarithms: FloatArray = log_expit(logits) if self._kind.task == "multilabel" else log_softmax(logits, axis=1)
         return logarithms
+
+    def _logits(self, X: Any) -> FloatArray:
+        logits = self._outputs(X)
+        return logits if self.temperature_ == 1 else logits / self.temperature_
+
+    def _keep(self, trained: Trained, layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
+        super()._keep(trained, layers, fit, snapshot=snapshot)
+        self.temperature_, val = 1.0, fit.parts.val
+        if self.calibrate is not None and val is not None:
+            outputs = compute_outputs(fit.recipe.network(), layers, val.X)
+            self.temperature_ = fit_temperature(outputs, val.y, val.weight)
 
     def _check_targets(self, y: Any) -> NDArray[Any]:
         check_classification_targets(y)
@@ -190,10 +212,3 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         if y.ndim == 2:
             return TargetKind("multilabel", np.arange(y.shape[1]))
         return TargetKind("classification", np.unique(y))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was pickled, by a version that knew of one label a sample only, too."""
-        state = dict(state)
-        if (classes := state.pop("classes_", None)) is not None:
-            state |= {"_kind": TargetKind("classification", classes), "_scaling": None}
-        super().__setstate__(state)

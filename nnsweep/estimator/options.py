@@ -302,6 +302,7 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
             "measures": options["measures"],
             "select": options["select"],
             "ema": options["ema"],
+            "calibrate": options.get("calibrate"),
         },
         "seed": seed,
     }

@@ -192,6 +192,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     best_validation_score_: float | None
     best_loss_: float | None
     t_: int
+    _other_arrays: list[dict[str, FloatArray]]
     _trained: Trained
     _kind: TargetKind
     _recipe: Recipe
@@ -225,8 +226,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         return self
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was pickled, by a version with options that are gone, too."""
-        super().__setstate__(move_constants(state, state.get("solver")))
+        """Take what was pickled, by a version with other options, too."""
+        super().__setstate__(type(self)().get_params(deep=False) | move_constants(state, state.get("solver")))
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that features may be sparse."""
@@ -316,6 +317,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             raise ValueError("sample_weight_val is given without X_val and y_val")
         elif options.validation.early_stopping:
             train, val = divide_samples(train, options.validation, kind)
+        if getattr(self, "calibrate", None) is not None and (val is None or kind.task == "multilabel"):
+            raise ValueError(
+                "calibrate=temperature needs one label a sample and a validation part: set early_stopping, or give "
+                "X_val and y_val"
+            )
         parts = Parts(train, val, kind)
         return Fit(
             recipe=options.recipe, parts=parts, scaling=self._scale(parts, known=layers is not None), layers=layers
@@ -374,7 +380,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         return self._scaling if known else fit_target_scaling(parts.train)
 
     def _layers(self) -> Layers:
-        return [Layer(W[None], b[None, None]) for W, b in zip(self.coefs_, self.intercepts_, strict=True)]
+        parts = zip(self.coefs_, self.intercepts_, self._other_arrays, strict=True)
+        return [Layer(W[None], b[None, None], **others) for W, b, others in parts]
 
     def _initial_layers(self, kind: TargetKind, options: Options) -> Layers | None:
         if not hasattr(self, "coefs_"):
@@ -400,6 +407,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self.validation_scores_ = None if scores is None else scores[1:].tolist()
         self.best_loss_ = min(self.loss_curve_) if fit.parts.val is None else None
         self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
+        self._other_arrays = [dict(zip(layer.names[2:], layer[2:], strict=True)) for layer in layers]
         self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.intercepts_[-1])
         self.out_activation_ = _LAST_ACTIVATIONS[fit.parts.task]
         # without the layers

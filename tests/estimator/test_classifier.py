@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -165,9 +166,10 @@ def test_choice_given_in_part_keeps_its_other_settings(recipe_of):
     ours = NNClassifier(
         learning_rate={"name": "step", "gamma": 0.3}, activation={"name": "elu", "alpha": 0.5},
         solver={"name": "adam", "beta_2": 0.98}, loss={"name": "cross_entropy", "label_smoothing": 0.1},
+        output_activation="tanh",
     )  # fmt: skip
     theirs = recipe_of("schedule=step", "schedule.gamma=0.3", "activation=elu", "activation.alpha=0.5",
-                       "loss=cross_entropy", "loss.label_smoothing=0.1",
+                       "loss=cross_entropy", "loss.label_smoothing=0.1", "output_activation=tanh",
                        "optimizer=adam", "optimizer.beta_2=0.98")  # fmt: skip
     assert plain(ours.recipe(np.arange(2))) == theirs
 
@@ -200,6 +202,11 @@ def test_a_pickle_of_a_version_with_those_options_is_read():
         read = pickle.loads(pickle.dumps(pickled))
     assert read.solver == {"name": "adam", "beta_1": 0.8, "beta_2": 0.999, "epsilon": 1e-8}
     assert not {*MOVED} & {*vars(read)}
+    state = pickled.__getstate__()
+    del state["loss"]  # which came later
+    with pytest.warns(FutureWarning, match="in `solver`"):
+        read.__setstate__(state)
+    assert read.loss == "auto"
 
 
 @pytest.mark.parametrize("search", [GridSearchCV, StackedSearchCV])
@@ -221,14 +228,15 @@ def test_every_choice_is_named_in_the_documentation():
 
 def test_every_setting_of_the_trainer_is_an_option(recipe_of):
     ours = NNClassifier(
-        output_activation="tanh", dropout=0.2, clip_norm=2.0, ema=0.9, measures=("log_loss", "ece"),
-        select="val_brier", batch_size=None, dtype="float64", evaluate_every=3,
+        dropout=0.2, clip_norm=2.0, ema=0.9, measures=("log_loss", "ece"),
+        select="val_brier", calibrate="temperature", batch_size=None, dtype="float64", evaluate_every=3,
         early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
         solver={"name": "momentum", "momentum": 0.7}, weight_decay=0.1,
     )  # fmt: skip
     theirs = recipe_of(
-        "output_activation=tanh", "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.ema=0.9",
-        "trainer.measures=[log_loss,ece]", "trainer.select=val_brier", "trainer.batch_size=null",
+        "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.ema=0.9",
+        "trainer.measures=[log_loss,ece]", "trainer.select=val_brier", "trainer.calibrate=temperature",
+        "trainer.batch_size=null",
         "trainer.dtype=float64", "trainer.evaluate_every=3", "trainer.patience=4", "trainer.min_delta=0.01",
         "trainer.class_weight=[1,2]", "optimizer.learning_rate=0.3", "optimizer.momentum=0.7",
         "optimizer.weight_decay=0.1",
@@ -703,10 +711,24 @@ def test_labels_that_are_not_learned_are_told(several):
         NNClassifier(learning_rate_init=1e-12, max_iter=1).fit(*several)
 
 
-def test_a_pickle_of_a_version_with_one_label_a_sample_is_read(iris):
-    ours = NNClassifier((4,), max_iter=2).fit(*iris)
-    state = {name: value for name, value in ours.__getstate__().items() if name not in ("_kind", "_scaling")}
-    read = NNClassifier.__new__(NNClassifier)
-    read.__setstate__(state | {"classes_": ours.classes_})
-    assert (read.predict(iris[0]) == ours.predict(iris[0])).all()
-    assert same_weights(read.partial_fit(*iris), ours.partial_fit(*iris))
+def test_calibrated_probabilities_fit_the_validation_part_best(digits):
+    X, y = digits
+    val = {"X_val": X[300:], "y_val": y[300:]}
+    plain = NNClassifier(max_iter=20).fit(X[:300], y[:300], **val)
+    ours = NNClassifier(max_iter=20, calibrate="temperature").fit(X[:300], y[:300], **val)
+    assert same_weights(plain, ours)
+    assert plain.temperature_ == 1 != ours.temperature_
+    np.testing.assert_allclose(ours.decision_function(X) * ours.temperature_, plain.decision_function(X))
+    losses = [
+        log_loss(y[300:], softmax(plain.decision_function(X[300:]) / temperature, axis=1))
+        for temperature in np.array([0.99, 1, 1.01]) * ours.temperature_
+    ]
+    assert losses[1] == pytest.approx(log_loss(y[300:], ours.predict_proba(X[300:])))
+    assert losses[1] == min(losses) < log_loss(y[300:], plain.predict_proba(X[300:]))
+    assert ours.partial_fit(X, y).temperature_ == 1
+
+
+def test_calibration_needs_a_validation_part_and_classes(iris, several):
+    for samples, options in ((iris, {}), (several, {"early_stopping": True})):
+        with pytest.raises(ValueError, match="calibrate=temperature needs one label a sample and a validation part"):
+            NNClassifier(calibrate="temperature", **options).fit(*samples)

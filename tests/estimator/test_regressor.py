@@ -123,7 +123,7 @@ def test_every_loss_learns(loss, friedman):
 def test_every_option_is_named_in_the_documentation():
     ours = NNRegressor()
     assert {name for name in [*LEARNED, *ours.get_params()] if name not in NNRegressor.__doc__} == set()
-    assert {*ours.get_params()} == {*NNClassifier().get_params()} - {"class_weight", "output_activation"}
+    assert {*ours.get_params()} == {*NNClassifier().get_params()} - {"class_weight", "output_activation", "calibrate"}
 
 
 def test_the_settings_of_a_loss_count(friedman):
