@@ -136,3 +136,22 @@ def test_only_classes_can_be_calibrated(nnsweep, study):
     assert (
         "trainer.calibrate=temperature: is for classification, and diabetes is regression; set it to null" in said.err
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("trainer.measures=[rmse]", "trainer.measures=[rmse]: rmse is no measure of classification, which iris is for"),
+        ("trainer.select=val_r2", "trainer.select=val_r2: r2 is no measure of classification, which iris is for"),
+        ("trainer.measures=[f2]", "trainer.measures.0=f2: there is no such name; did you mean"),
+        ("trainer.select=accuracy", "trainer.select=accuracy: there is no such name; did you mean 'val_accuracy'?"),
+    ],
+)
+def test_a_measure_that_does_not_fit_is_told_before_any_training(given, said, nnsweep, study):
+    refused = nnsweep(given, *QUICK)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert said in refused.err
+
+
+def test_measures_that_fit_are_no_problem(nnsweep, study):
+    assert nnsweep("trainer.measures=[log_loss]", "trainer.select=val_cost,val_brier", *QUICK).code == 0

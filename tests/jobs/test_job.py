@@ -304,6 +304,23 @@ def test_the_key_tells_class_weights(job):
     assert len(set(keys)) == 4
 
 
+@pytest.mark.parametrize("setting", ["measures", "select"])
+def test_configuration_without_measures_makes_the_same_job(setting, values, job):
+    given = values()
+    del given["trainer"][setting]
+    assert job_of(given) == job()
+    assert job_of(given).key("d") == job().key("d")
+
+
+def test_the_key_tells_what_is_measured_and_selected(job):
+    written = ["trainer.measures=[log_loss]", "trainer.measures=[log_loss,ece]", "trainer.select=val_log_loss"]
+    keys = {job(*[text] * bool(text)).key("d") for text in ["", *written]}
+    assert len(keys) == 4
+    assert job("trainer.measures=[ece,log_loss,ece]").key("d") == job(written[1]).key("d")
+    usual = {job(f"trainer.select={name}").key("d") for name in ("null", "val_accuracy", "val_rmse")}
+    assert usual == {job().key("d")}
+
+
 def test_configuration_without_activations_of_layers_makes_the_same_job(values, job):
     given = values()
     del given["activation"]["layers"]

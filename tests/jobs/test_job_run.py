@@ -20,13 +20,14 @@ from nnsweep.jobs.checking import check_configuration
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.hydra_job import VERSION_BASE
 from nnsweep.jobs.job import Job
-from nnsweep.jobs.job_folder import is_sent, read_kept, read_record
+from nnsweep.jobs.job_folder import is_sent, read_history_file, read_kept, read_record
 from nnsweep.jobs.job_run import final_metrics
 from nnsweep.jobs.names import make_run_name, name_choices
 from nnsweep.jobs.task import Place
-from nnsweep.mlp.early_stopping import select_epoch
+from nnsweep.mlp.early_stopping import Selection, select_epoch
 from nnsweep.mlp.evaluation import calibration_error, compute_outputs, fit_temperature
 from nnsweep.mlp.history import collect
+from nnsweep.mlp.measures import MEASURES
 from nnsweep.mlp.train import train
 from nnsweep.text import printable
 from nnsweep.tracking.connection import open_client
@@ -176,6 +177,35 @@ def test_final_metrics_agree_with_the_curves(run, store):
     assert metrics["epochs_trained"] == curves["epoch"].iloc[-1] == 12
     assert (metrics["depth"], metrics["width"], metrics["n_parameters"]) == (1, 4, 4 * 4 + 4 + 4 * 3 + 3)
     assert metrics["duration_seconds"] > 0
+
+
+@pytest.mark.parametrize(("select", "best"), [("log_loss", "min"), ("roc_auc", "max"), ("cost", "min")])
+def test_final_metrics_follow_the_selected_measure(select, best, run, store, place):
+    record = run("trainer.epochs=12", "trainer.measures=[f1_macro]", f"trainer.select=val_{select}")
+    history, metrics = read_history_file(place.folder), record.metrics
+    chosen = select_epoch(history, Selection.of(f"val_{select}", "classification"))
+    assert metrics["best_epoch"] == chosen
+    for name in {"f1_macro", "accuracy", "cost", select}:
+        assert metrics[f"test_{name}"] == history[f"test_{name}"][chosen]
+        assert metrics[f"best_val_{name}"] == history[f"val_{name}"][chosen]
+    assert metrics[f"final_test_{select}"] == history[f"test_{select}"][-1]
+    assert metrics[f"{best}_test_{select}"] == getattr(history[f"test_{select}"], best)()
+    assert not {"max_test_accuracy", "final_test_accuracy"} & metrics.keys()
+    curves = {"train_cost", "learning_rate", "val_cost", "test_cost", f"val_{select}", f"test_{select}"}
+    client, names = open_client(store.uri), the_run(store).data.metrics
+    assert {name for name in names if len(client.get_metric_history(record.run_id, name)) > 1} == curves
+    assert find_job_runs(store) == [record]
+    said = the_run(store).data.tags["mlflow.note.content"]
+    words = {"log_loss": "Test log loss", "roc_auc": "Test ROC AUC", "cost": "Test cost"}[select]
+    assert f"{words} {metrics[f'test_{select}']:.4f} at epoch {chosen}, the best validation epoch." in said
+
+
+def test_a_measure_that_is_not_defined_is_left_out(run, store, monkeypatch):
+    undefined = replace(MEASURES["ece"], evaluate=lambda seen: np.full(len(seen.outputs), np.nan))
+    monkeypatch.setitem(MEASURES, "ece", undefined)
+    record = run("trainer.measures=[ece]")
+    assert not {name for name in record.metrics if name.endswith("_ece")}
+    assert find_job_runs(store) == [record]
 
 
 @pytest.mark.parametrize("overrides", [(), ("data.val_fraction=0",), ("trainer.evaluate_every=2",), ("seed=3",)])

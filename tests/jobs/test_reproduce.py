@@ -27,6 +27,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "adam, dropout": ("optimizer=adam", "trainer.dropout=0.2"),
     "sometimes measured": ("trainer.evaluate_every=2", "schedule=reduce_on_plateau"),
     "without validation": ("data.val_fraction=0", "activation=tanh"),
+    "other measures": ("trainer.measures=[f1_macro,ece]", "trainer.select=val_log_loss", "schedule=reduce_on_plateau"),
     "stopped early": ("trainer.patience=1", "trainer.min_delta=0.99"),
     "diverged": ("optimizer.learning_rate=1e300", "activation=identity", "trainer.dtype=float64"),
 }

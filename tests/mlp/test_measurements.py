@@ -1,11 +1,17 @@
 import numpy as np
 import pytest
 from scipy.special import logsumexp
+from sklearn.metrics import log_loss, mean_pinball_loss, root_mean_squared_error
 
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.early_stopping import Selection
+from nnsweep.mlp.losses import binary_cross_entropy, cross_entropy, quantile, softmax, squared_error
 from nnsweep.mlp.measurements import Measurements
+from nnsweep.mlp.measures import find_measure, list_measures
 from nnsweep.mlp.network import Layer, forward
+from nnsweep.mlp.predictions import Predictions
+from nnsweep.mlp.targets import TargetScaling
 
 
 def share(stack, part, number):
@@ -85,3 +91,83 @@ def test_of_equal_logits_the_first_wins(network, member, stack_of):
     for label, expected in ((0, 1), (1, 0)):
         found = Measurements(None, Examples(X, np.full(4, label)))(stack)
         assert found.values["test_accuracy"].tolist() == [expected]
+
+
+TASKS = {"classification": cross_entropy(), "multilabel": binary_cross_entropy(), "regression": squared_error()}
+
+
+@pytest.fixture
+def measured_parts():
+    """Draw a validation and a test part of a task with three outputs, with weights if they are wanted."""
+
+    def draw(task, *, weighted=False):
+        random = np.random.default_rng(1)
+
+        def part(n):
+            score = random.normal(size=(n, 3))
+            y = {"classification": score.argmax(axis=1), "multilabel": (score > 0).astype(int), "regression": score}
+            weight = random.integers(1, 4, size=n) / 4 if weighted else None
+            return Examples(random.normal(size=(n, 6)), y[task], weight)
+
+        return part(23), part(31)
+
+    return draw
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+@pytest.mark.parametrize("tile_bytes", [2**20, 1], ids=["one_tile", "tiles"])
+@pytest.mark.parametrize("task", TASKS)
+def test_all_measures_are_those_of_each_part_alone(
+    task, tile_bytes, weighted, measured_parts, network, member, stack_of, draw_layers, monkeypatch
+):
+    monkeypatch.setattr("nnsweep.mlp.batches.TILE_BYTES", tile_bytes)
+    monkeypatch.setattr("nnsweep.mlp.batches.SHORTEST", 7)
+    val, test = measured_parts(task, weighted=weighted)
+    stack = stack_of(network((5,)), draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=3), [member()] * 3)
+    names = list_measures(task)
+    found = Measurements(val, test, loss=TASKS[task], measures=names)(stack)
+    for kind, part in (("val", val), ("test", test)):
+        outputs = forward(stack.network, stack.layers, prepare_inputs(part.X)).a[-1]
+        alone = Predictions(task, outputs, part.y, part.weight, TASKS[task].costs(outputs, part.y))
+        for name in (*names, "cost"):
+            expected = find_measure(f"{kind}_{name}").evaluate(alone)
+            np.testing.assert_allclose(found.values[f"{kind}_{name}"], expected, rtol=1e-12, atol=1e-12)
+    assert (found.test_right is None) == (task != "classification")
+
+
+def test_numbers_are_measured_in_their_own_units(measured_parts, network, member, stack_of, draw_layers):
+    (val, _), scaling = measured_parts("regression"), TargetScaling(np.array([5.0, -100.0]), np.array([2.0, 30.0]))
+    y = scaling.restore(val.y[:, :2])
+    loss = quantile(quantiles=(0.25, 0.5, 0.75))
+    stack = stack_of(network((5,)), draw_layers(np.random.default_rng(0), (6, 5, 6), n_networks=2), [member()] * 2)
+    found = Measurements(
+        val._replace(y=val.y[:, :2]),
+        None,
+        loss=loss,
+        measures=("rmse", "pinball"),
+        selection=Selection.of(None, "regression"),
+        scaling=scaling,
+        targets={"val": y},
+    )(stack)
+    outputs = forward(stack.network, stack.layers, prepare_inputs(val.X)).a[-1]
+    assert found.values["val_cost"].tolist() == loss.costs(outputs, val.y[:, :2]).mean(axis=1).tolist()
+    for number in range(2):
+        quantiles = outputs[number].reshape(-1, 2, 3) * scaling.scale[:, None] + scaling.mean[:, None]
+        rmse = root_mean_squared_error(y, quantiles[:, :, 1])
+        pinball = np.mean([mean_pinball_loss(y, quantiles[:, :, k], alpha=q) for k, q in enumerate((0.25, 0.5, 0.75))])
+        assert found.values["val_rmse"][number] == pytest.approx(rmse, rel=1e-12)
+        assert found.values["val_pinball"][number] == pytest.approx(pinball, rel=1e-12)
+
+
+def test_epochs_are_chosen_by_any_measure_as_classes_weigh(measured_parts, network, member, stack_of, draw_layers):
+    val, test = measured_parts("classification", weighted=True)
+    class_weights = np.array([1.0, 0.5, 0.25])
+    stack = stack_of(network((5,)), draw_layers(np.random.default_rng(0), (6, 5, 3), n_networks=2), [member()] * 2)
+    how = {"measures": ("accuracy", "log_loss"), "selection": Selection.of("val_log_loss", "classification")}
+    found = Measurements(val, test, class_weights=class_weights, **how)(stack).values
+    outputs = forward(stack.network, stack.layers, prepare_inputs(val.X)).a[-1]
+    for weight, name in ((val.weight, "val_log_loss"), (val.weight * class_weights[val.y], "val_weighted_log_loss")):
+        expected = [log_loss(val.y, softmax(one), labels=range(3), sample_weight=weight) for one in outputs]
+        np.testing.assert_allclose(found[name], expected, rtol=1e-12)
+    np.testing.assert_allclose(found["val_cost"], found["val_weighted_log_loss"], rtol=1e-12)
+    assert "val_weighted_accuracy" not in found

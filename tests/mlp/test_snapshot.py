@@ -91,6 +91,12 @@ def test_precision_clipping_and_decay_outlast_a_stop(
     assert_resumable(parts(), network((5, 4), dropout=0.3), members, training)
 
 
+@pytest.mark.parametrize(("select", "every"), pairwise(["val_log_loss", "val_roc_auc", "val_cost"], [1, 2]))
+def test_a_selected_measure_outlasts_a_stop(select, every, network, parts, differing):
+    measures = {"measures": ("ece", "f1_macro"), "select": select, "evaluate_every": every, "patience": 3}
+    assert_resumable(parts(), network((5, 4)), differing("adam"), how("adam", **measures))
+
+
 @pytest.mark.parametrize("normalization", ["layer", "batch"])
 @pytest.mark.parametrize("batch_size", [None, 8])
 def test_gains_and_running_statistics_outlast_a_stop(batch_size, normalization, network, parts, differing):

@@ -103,6 +103,56 @@ def test_the_plateau_rule_sees_every_recorded_cost(network, parts, member, run):
     assert expected[-1] < expected[0]
 
 
+@pytest.mark.parametrize(("select", "sign"), [("val_log_loss", 1), ("val_roc_auc", -1)])
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_plateau_rule_follows_the_selected_measure(every, select, sign, network, parts, member, run):
+    rule = reduce_on_plateau(learning_rate=0.1, factor=0.5, patience=1, threshold=0.02)
+    how = {"select": select, "evaluate_every": every, "epochs": 60}
+    history = run(parts(), network(), [member(schedule=rule)], **how)[0].history()
+    known, expected, best = rule.start(), [0.1], math.inf
+    for value in history[select][:-1]:
+        if not math.isnan(value):
+            is_better = value < best * 0.98 if sign > 0 else best == math.inf or value > best * 1.02
+            assert rule.observe(known, sign * value).stale == (0 if is_better or known.stale == 1 else known.stale + 1)
+            known, best = rule.observe(known, sign * value), value if is_better else best
+        expected.append(known.learning_rate)
+    assert history["learning_rate"].tolist() == expected
+    assert expected[-1] < expected[0]
+
+
+@pytest.mark.parametrize("val", [True, False])
+@pytest.mark.parametrize(("select", "best_of"), [("val_log_loss", np.argmin), ("val_roc_auc", np.argmax)])
+def test_the_best_epoch_is_that_of_the_selected_measure(select, best_of, val, network, parts, member, run):
+    data = parts(val=val)
+    trained = run(data, network(), [member(learning_rate=1.0)], epochs=30, batch_size=8, select=select)[0]
+    curve = trained.history()[select if val else select.replace("val_", "test_")]
+    assert curve[trained.best_epoch] == curve[best_of(curve)]
+    assert trained.best_value == curve[trained.best_epoch] * (-1 if select == "val_log_loss" else 1)
+
+
+def test_what_is_measured_and_selected_changes_no_training(network, parts, member, run):
+    plain, other = (
+        run(parts(), network(), [member()], batch_size=8, **how)[0]
+        for how in ({}, {"measures": ("log_loss", "f1_macro", "ece"), "select": "val_f1_macro"})
+    )
+    assert all(curve.tolist() == other.history()[name].tolist() for name, curve in plain.history().items())
+    assert all((a.W == b.W).all() for a, b in zip(plain.layers, other.layers, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"measures": ("f2",)}, "`measures` must be of accuracy, .*; got 'f2'"),
+        ({"select": "log_loss"}, "`select` must be of val_accuracy, .*; got 'log_loss'"),
+        ({"measures": ("rmse",)}, "rmse is no measure of classification"),
+        ({"select": "val_rmse"}, "rmse is no measure of classification"),
+    ],
+)
+def test_measures_that_do_not_fit_are_refused(wrong, said, network, parts, member, run):
+    with pytest.raises(ValueError, match=said):
+        run(parts(), network(), [member()], **wrong)
+
+
 @pytest.mark.parametrize("batch_size", [None, 8])
 def test_the_recorded_rate_moves_the_parameters(batch_size, network, parts, member, run):
     still = run(parts(), network(), [member(schedule=lambda epoch: 0.0)], batch_size=batch_size)[0]

@@ -126,3 +126,36 @@ def test_sweep_without_any_results_has_a_page_too():
     assert drawn(state, "Answer") == []
     assert state["orderByKey"] == "metrics.`test_accuracy`"
     assert make_view([], SEARCH)["compareRunSections"]
+
+
+def test_the_page_follows_the_selected_measure():
+    metrics = {"best_val_log_loss": 0.3, "test_log_loss": 0.2, "test_accuracy": 0.9, "test_cost": 0.2}
+    state = make_view([record(metrics=metrics, seed=seed, **{"trainer.select": "val_log_loss"}) for seed in (0, 1)], "")
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best_val_log_loss`", True)
+    assert drawn(state, "Answer")[:2] == [("BAR", "best_val_log_loss"), ("BAR", "test_log_loss")]
+    curves = ["train_cost", "val_log_loss", "test_log_loss", "learning_rate"]
+    assert drawn(state, "Curves") == [("LINE", name) for name in curves]
+    assert ("BAR", "test_accuracy") in drawn(state, "Everything else")
+    assert ("BAR", "test_cost") not in drawn(state, "Everything else")  # it is a curve as well
+    assert charts(state, "Curves")[1]["scaleType"] == "log"
+
+
+@pytest.mark.parametrize(
+    ("measure", "values", "span"),
+    [
+        ("roc_auc", (0.87, 0.93), (0.7, 1.0)),
+        ("brier", (0.14, 0.33), (0.0, 0.5)),
+        ("r2", (-0.32, 0.4), (-0.5, 1.0)),
+        ("ece", (0.98, 0.95), (0.0, 1.0)),
+    ],
+)
+def test_the_axis_of_a_bounded_measure_follows_its_worst_run(measure, values, span):
+    given = {"trainer.select": f"val_{measure}"}
+    metric = f"best_val_{measure}"
+    runs = [
+        record(metrics={metric: value, f"test_{measure}": value}, seed=seed, **given)
+        for seed, value in enumerate(values)
+    ]
+    shown = next(chart for chart in charts(make_view(runs, ""), "Curves") if chart["metricKey"] == f"val_{measure}")
+    assert (shown["range"]["yMin"], shown["range"]["yMax"]) == span
+    assert shown["scaleType"] == "linear"
