@@ -107,13 +107,7 @@ def require_fit(jobs: Sequence[Job]) -> None:
             problems |= dict.fromkeys(mismatches)
             continue
         problems |= dict.fromkeys(
-            (
-                _find_memory_problem(job),
-                find_class_weight_problem(job, data),
-                _find_validation_problem(job, data),
-                _find_measure_problem(job, data),
-                _find_calibration_problem(job, data),
-            )
+            (_find_memory_problem(job), find_class_weight_problem(job, data), _find_validation_problem(job, data))
         )
         warnings[find_class_weight_warning(job, data)] = None
     if lines := [problem for problem in problems if problem]:
@@ -128,7 +122,7 @@ def find_task_problems(job: Job, data: Dataset) -> Iterator[str]:
     Parameters
     ----------
     job : Job
-        Its loss, its measures, class weights and the activation of its outputs are checked.
+        Its loss, its measures, class weights, calibration and the activation of its outputs are checked.
     data : Dataset
         What is learned.
     """
@@ -147,6 +141,9 @@ def find_task_problems(job: Job, data: Dataset) -> Iterator[str]:
             f"output_activation={job.output_activation}: must be identity for regression, as {data.name} is, so that "
             "every number can be predicted"
         )
+    if trainer["calibrate"] is not None and data.task != "classification":
+        rule = f"is for classification, and {data.name} is {data.task}; set it to null"
+        yield f"trainer.calibrate={trainer['calibrate']}: {rule}"
     if problem := _find_measure_problem(job, data):
         yield problem
 
@@ -179,14 +176,6 @@ def _find_measure_problem(job: Job, data: Dataset) -> str:
             rule = f"{name} is no measure of {data.task}, which {data.name} is for; choose from {', '.join(own)}"
             return f"trainer.{setting}={shorten(written)}: {rule}"
     return ""
-
-
-def _find_calibration_problem(job: Job, data: Dataset) -> str:
-    """Say that only classes have a confidence to calibrate; empty where nothing is to be calibrated, or it can be."""
-    calibrate = job.trainer.settings()["calibrate"]
-    if calibrate is None or data.task == "classification":
-        return ""
-    return f"trainer.calibrate={calibrate}: is for classification, and {data.name} is {data.task}; set it to null"
 
 
 def find_class_weight_problem(job: Job, data: Dataset) -> str:

@@ -199,7 +199,7 @@ def test_a_test_part_cannot_be_set_to_zero():
         draw_part(samples(np.arange(20) % 2), 0.01, 0, "data.test_fraction")
 
 
-def test_rows_without_classes_are_drawn_as_scikit_learn_draws_them():
+def test_rows_without_classes_are_drawn_as_scikit_learn_does():
     rows, settings = Labels.of_rows(50), SplitSettings(split_seed=3)
     rest, test = train_test_split(np.arange(50), test_size=0.2, random_state=3)
     train, val = train_test_split(rest, test_size=0.2, random_state=3)

@@ -79,6 +79,7 @@ MISMATCHES = [
     ("iris", "loss=huber", "loss=huber: is for regression, and iris is classification; choose loss=auto"),
     ("diabetes", "trainer.class_weight=balanced", "class_weight=balanced: is for classification, and diabetes is"),
     ("diabetes", "trainer.class_weight=[1,2.5]", "class_weight=[1,2.5]: is for classification, and diabetes is"),
+    ("diabetes", "trainer.calibrate=temperature", "calibrate=temperature: is for classification, and diabetes is"),
     ("diabetes", "output_activation=tanh", "output_activation=tanh: must be identity for regression, as diabetes is"),
     ("diabetes", "trainer.measures=[rmse,accuracy]", "accuracy,rmse]: for diabetes, accuracy is no measure of"),
     ("iris", "trainer.select=val_rmse", "trainer.select=val_rmse: for iris, rmse is no measure of classification"),
@@ -98,7 +99,7 @@ def test_settings_of_every_task_are_no_problem(job):
         assert [*find_task_problems(job(f"data={name}"), load(name, val_fraction=0.1))] == []
 
 
-def test_all_settings_of_other_tasks_are_told_before_the_first_job(nnsweep, study):
+def test_settings_of_other_tasks_are_told_before_the_first_job(nnsweep, study):
     said = nnsweep("data=iris,diabetes", "loss=auto,huber,cross_entropy", "output_activation=tanh", "trainer.epochs=3")
     assert said.code == 2
     assert said.err.splitlines() == [

@@ -163,7 +163,7 @@ def test_job_knows_its_sizes_and_its_chance_accuracy(job):
     assert "n_val_samples" not in names.measure_sizes(job(), Dataset(**parts | {"val": None}, **about))
 
 
-def test_yardstick_counts_rows_as_they_weigh_and_labels_as_a_whole(job):
+def test_yardstick_weighs_rows_and_takes_labels_as_a_whole(job):
     def chance(y, weight, **about):
         part = Examples(np.eye(len(y)), np.array(y), None if weight is None else np.array(weight))
         data = Dataset("few", part, None, part, **({"class_names": (), "source": "here"} | about))

@@ -50,7 +50,7 @@ def test_the_task_is_as_the_target_looks(values, typed, task, told):
     assert told in target.notes[0] if told else target.notes == ()
 
 
-def test_a_class_with_one_row_stays_one_where_the_table_names_the_parts():
+def test_lonely_numbers_stay_classes_where_the_table_names_parts():
     given = raw(y=AGES)
     assert read_target(given, ["y"], None, CellFormat(), is_drawn=False).task == "classification"
     part = over("train", "train", "test")
