@@ -20,7 +20,7 @@ from nnsweep.mlp.batches import LARGE_SCALE
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.profile import epoch_flops
-from nnsweep.results.metrics import metric_text
+from nnsweep.results.metrics import measure_text
 from nnsweep.tracking.record import Setting
 
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data")
@@ -213,7 +213,7 @@ def describe_outcome(trained: Trained, validated: bool) -> str:
     if trained.ending == "diverged":
         return f"It diverged at epoch {len(trained.rows) - 1}."
     measure = trained.selection.measure
-    name = metric_text(measure)
+    name = measure_text(measure)
     if f"test_{measure}" not in trained.curves:
         value = trained.value(f"val_{measure}", best)
         return f"Validation {name} {value:.4f} at epoch {best}, the best one; the test part is sealed."
