@@ -14,7 +14,7 @@ import pandas as pd
 
 from nnsweep.errors import ConfigError
 from nnsweep.filters import IncomparableError, MixedColumn, make_filter
-from nnsweep.results.metrics import take_possible
+from nnsweep.results.metrics import find_sibling, is_result, take_possible
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES, RunRecord
 
@@ -58,7 +58,7 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     identity = {*FIRST, *LAST}
     sources = ("metrics", "settings", "others")
     names = {one: {name for record in records for name in getattr(record, one)} - identity for one in sources}
-    metrics = _order(names["metrics"], METRICS)
+    metrics = sorted(names["metrics"], key=_place_metric)
     settings = _order(names["settings"] - set(metrics), (*CHOICES, "seed"))
     columns: dict[str, list[Any]] = {name: [getattr(record, name) for record in records] for name in FIRST}
     columns |= {name: [record.settings.get(name) for record in records] for name in settings}
@@ -78,7 +78,8 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 def list_settings(runs: pd.DataFrame) -> list[str]:
     """Name the columns that hold settings; for a table read from a file, all that are nothing else."""
     others = {*FIRST, *METRICS, *LAST}
-    settings = runs.attrs.get("settings", [name for name in runs.columns if name not in others])
+    known = [name for name in runs.columns if name not in others and not is_result(str(name))]
+    settings = runs.attrs.get("settings", known)
     return [name for name in runs.columns if name in set(settings)]
 
 
@@ -135,7 +136,7 @@ def check_metric(runs: pd.DataFrame, metric: str) -> None:
     ConfigError
         With the metrics that there are.
     """
-    if metric in METRICS:
+    if metric in METRICS or is_result(metric):
         return
     others = {*FIRST, *LAST, *runs.attrs.get("settings", ())}
     metrics = [name for name in map(str, runs.columns) if name not in others]
@@ -155,6 +156,12 @@ def rows(runs: pd.DataFrame) -> Iterable[Mapping[str, object]]:
 
 def _order(names: set[str], first: Sequence[str]) -> list[str]:
     return [name for name in first if name in names] + sorted(names - set(first))
+
+
+def _place_metric(name: str) -> tuple[int, bool, str]:
+    """Order metrics as `METRICS` does, those of each measure beside those of accuracy, and all others behind them."""
+    known = name if name in METRICS else find_sibling(name)
+    return METRICS.index(known) if known in METRICS else len(METRICS), name != known, name
 
 
 def _is_whole(value: object) -> bool:

@@ -70,10 +70,29 @@ def split_metric(metric: str) -> MetricName | None:
     return MetricName(parts[1] or "", parts[2], parts[3]) if parts else None
 
 
+def find_sibling(metric: str) -> str | None:
+    """Name what accuracy has in place of a metric, whose place among others it takes; None for what is no measure's.
+
+    Examples
+    --------
+    >>> find_sibling("best_val_log_loss"), find_sibling("min_test_rmse")
+    ('best_val_accuracy', 'max_test_accuracy')
+    """
+    if find_measure(metric) is None:
+        return None
+    moment, part, _ = NAME.fullmatch(metric).groups()
+    return "_".join(filter(None, ["max" if moment == "min" else moment, part, "accuracy"]))
+
+
 def name_measure(metric: str) -> str | None:
     """Name the measure that a metric is of; None for one that was not measured on a part of the data."""
     name = split_metric(metric)
     return name.measure if name else None
+
+
+def is_result(metric: str) -> bool:
+    """Tell whether a metric is of a measure that is registered, on some part of the data."""
+    return find_measure(metric) is not None
 
 
 def find_validation_metric(metric: str) -> str | None:

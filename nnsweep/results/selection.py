@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from nnsweep.results.frame import METRICS, frame, plain, take_numbers
-from nnsweep.results.metrics import find_sign, find_validation_metric, metric_text, take_possible
+from nnsweep.results.metrics import find_sign, find_validation_metric, is_result, metric_text, take_possible
 from nnsweep.results.wording import join_words
 from nnsweep.tracking.record import RunRecord
 
@@ -61,7 +61,7 @@ def choose_metric(runs: pd.DataFrame, metric: str | None) -> str:
     if metric is None:
         return find_metric(runs)
     on_test = f"test_{metric}"
-    is_meant = on_test in runs.columns or on_test in METRICS
+    is_meant = on_test in runs.columns or is_result(on_test)
     return on_test if is_meant and metric not in runs.columns and metric not in METRICS else metric
 
 

@@ -6,8 +6,10 @@ import pandas as pd
 
 from nnsweep.results.factors import ARCHITECTURE, EXTENT, KINDS
 from nnsweep.results.frame import list_settings, plain
+from nnsweep.results.metrics import ACCURACY, find_validation_metric
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, choose_sections
 from nnsweep.results.report.study import Study
+from nnsweep.results.selection import describe_selection
 from nnsweep.results.statistics.data_sets import DATA_SETTINGS, name_data_sets
 from nnsweep.results.wording import count, join_words
 
@@ -36,10 +38,11 @@ class Question(Section):
         frame = pd.DataFrame({"setting": names, "values": [", ".join(list_values(runs, name)) for name in names]})
         columns = (Column("setting", "setting"), Column("values", "values"))
         varied = Table(name="varied", caption="Settings that varied.", frame=frame, columns=columns)
+        sentences = extent, _describe_data(study), _describe_repeats(study), _describe_measure(study)
         return SectionContent(
             name="question",
             heading="The question",
-            sentences=tuple(filter(None, [extent, _describe_data(study), _describe_repeats(study)])),
+            sentences=tuple(filter(None, sentences)),
             tables=(varied,) if names else (),
         )
 
@@ -111,6 +114,15 @@ def _describe_repeats(study: Study) -> str:
     noun = study.repeats.noun
     each = f"; a configuration has {counts.min():,} to {counts.max():,} {noun}s" if counts.nunique() > 1 else ""
     return f"Repeats: {join_words(parts)}{each}."
+
+
+def _describe_measure(study: Study) -> str:
+    """Say what is compared, which end of it is the best and at which epoch it was taken; accuracy needs no words."""
+    chosen = describe_selection(study.runs)
+    if study.metric == ACCURACY and chosen == describe_selection(study.runs[:0]):
+        return ""
+    at = f", at the epoch of {chosen}" if find_validation_metric(study.metric) else ""
+    return f"Measure: {study.words} ({study.extreme.removesuffix('est')}er is better){at}."
 
 
 def _join_ranges(values: Sequence[object]) -> list[str]:

@@ -81,6 +81,7 @@ def pool_best(
     best = next((group for group in groups if group.label == label), None) or choose_first(groups)
     ids = [str(plain(runs["run_id"])[row]) for row in best.counted.values()]
     found = [evaluations[run_id] for run_id in ids if run_id in evaluations]
+    found = [one for one in found if one.task == "classification"]  # labels and numbers have no classes to confuse
     alike = tuple(one for one in found if (one.task, one.names) == (found[0].task, found[0].names))
     return PooledEvaluation(best.label, best.repeats.noun, alike) if alike else None
 

@@ -17,12 +17,13 @@ from rich.text import Text
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
 from nnsweep.results.frame import FIRST, LAST, METRICS, list_settings, plain, take_metric
-from nnsweep.results.selection import find_sealed, rank_runs, selection
+from nnsweep.results.metrics import find_validation_metric, is_bounded, is_result, metric_text
+from nnsweep.results.selection import find_metric, find_sealed, rank_runs, selection
 from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.results.statistics.data_sets import name_data_sets
+from nnsweep.results.statistics.optimism import name_epoch_metrics
 from nnsweep.text import printable
 
-MORE_RESULTS = ("best_epoch", "max_test_accuracy", "duration_seconds", "n_parameters")
 WIDEST_CELL = 28
 
 
@@ -101,13 +102,18 @@ def list_columns(runs: pd.DataFrame) -> list[str]:
     """Name the columns worth showing, the most telling first; those that a user has added are."""
     distinct = distinct_settings(runs)
     repeated = [name for name in list_settings(runs) if name not in distinct]
-    added = [name for name in runs.columns if name not in {*FIRST, *METRICS, *LAST, *list_settings(runs)}]
-    by_weight = ("name", "test_accuracy", "state", *added, "best_val_accuracy", *distinct, *MORE_RESULTS, *repeated)
+    known = {*FIRST, *METRICS, *LAST, *list_settings(runs)}
+    added = [name for name in runs.columns if name not in known and not is_result(name)]
+    metrics = name_epoch_metrics(find_metric(runs))
+    measured = [name for name in runs.columns if find_validation_metric(name) and name not in ("test_cost", *added)]
+    results = (f"best_val_{metrics.selected.removeprefix('test_')}", *distinct, *measured)
+    more = ("best_epoch", metrics.best, "duration_seconds", "n_parameters", *repeated)
+    by_weight = ("name", metrics.selected, "state", *added, *results, *more)
     return [name for name in dict.fromkeys(by_weight) if name in runs.columns]
 
 
 def choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
-    """Choose name and accuracy always, and as many other columns as there is room for."""
+    """Choose name and result always, and as many other columns as there is room for."""
     fitting: list[str] = []
     for name, column in cells.items():
         needed = min(WIDEST_CELL, max(map(len, [*break_heading(name).split("\n"), *column]))) + 2
@@ -121,9 +127,10 @@ def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
     reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
-    values = take_metric(runs, "test_accuracy")
+    metric = find_metric(runs)
+    values = take_metric(runs, metric)
     nothing = [
-        printable(f"{name} finished without a finite test accuracy")
+        printable(f"{name} finished without a finite {metric_text(metric)}")
         for (name, state, _), value, is_sealed in zip(ends, values, find_sealed(runs), strict=True)
         if state == "finished" and value is None and not is_sealed
     ]
@@ -132,17 +139,18 @@ def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
 
 
 def _name_choice(runs: pd.DataFrame) -> str:
-    """Name what validation accuracy chooses, by means where runs repeat each other; the first row is best by luck.
+    """Name what the validation part chooses, by means where runs repeat each other; the first row is best by luck.
 
     Of runs on several data sets the easiest one would be chosen, so nothing is; the report compares them by ranks.
     """
     if len({*name_data_sets(runs)}) > 1:
         return ""
     try:
-        chosen = choose_by_validation(runs) if varying_settings(runs) else None
+        metric = find_metric(runs)
+        chosen = choose_by_validation(runs, metric) if varying_settings(runs) else None
     except ConfigError:  # runs of several sweeps may repeat each other exactly
         return ""
-    return f"chosen by validation accuracy: {printable(chosen)}" if chosen else ""
+    return f"chosen by {metric_text(metric.replace('test_', 'val_', 1))}: {printable(chosen)}" if chosen else ""
 
 
 def break_heading(name: str) -> str:
@@ -156,6 +164,8 @@ def write_short(name: str, value: object) -> str:
         return "" if value is None else printable(str(value))
     if not math.isfinite(value):
         return str(value)
-    if name.endswith("_accuracy"):
+    if is_bounded(name):
         return f"{value:.4f}"
+    if is_result(name):
+        return f"{value:.4g}"
     return f"{value:.2f}" if name.endswith("_seconds") else f"{value:.6g}"
