@@ -629,6 +629,13 @@ def test_what_a_folder_cannot_be_is_told(tmp_path, settings, problem):
         text(path=str(tmp_path), val_fraction=0, test_fraction=0.5, **settings)
 
 
+def test_texts_may_tell_a_number(cats, tmp_path):
+    data = text(path=str(tmp_path / "cats.csv"), text="note", target="weight", weight="age", val_fraction=0.25)
+    assert (data.task, data.target_names, data.n_features) == ("regression", ("weight",), len(WORDS))
+    pairs = {tuple(pair) for part in data.parts.values() for pair in zip(part.y[:, 0], part.weight, strict=True)}
+    assert pairs == {*zip(cats["weight"], cats["age"].astype(float), strict=True)}
+
+
 def test_a_path_that_is_no_folder_needs_a_column(tmp_path):
     with pytest.raises(
         DataError, match=r"nowhere is no folder; name one with a subfolder for each class, or a table's"

@@ -54,6 +54,7 @@ DATA_SETTINGS = (
     "data.version",
     "data.text",
     "data.target",
+    "data.task",
     "data.categories",
     "data.n_samples",
     "data.n_features",
