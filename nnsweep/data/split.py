@@ -389,6 +389,8 @@ def _require_members(labels: Labels, n_members: int, setting: str) -> None:
         there = f"one {labels.unit}" if counts[few[0]] == 1 else f"{counts[few[0]]} {labels.unit}s"
         more = f" (others have too few, {len(few)} classes in all)" if len(few) > 1 else ""
         way_out = "take more samples" if labels.unit == "sample" else "add rows, or choose data.rare=drop or other"
+        if labels.unit == "row" and all(map(_is_number, labels.class_names)):
+            way_out += ", or data.task=regression if they are quantities"
         if not labels.has_classes:
             raise DataError(f"{setting}: the table has {there}, this needs {n_members}; take more {labels.unit}s")
         raise DataError(f"{setting}: class {labels.quote(few[0])} has {there}, this needs {n_members}{more}; {way_out}")
@@ -413,6 +415,13 @@ def _require_learnable(split: Split, labels: Labels) -> None:
             f"class {labels.quote(unlearned[0])} is not in the training part{more}: it cannot be learned; {why}choose "
             "another data.split_seed, other parts, or data.rare=drop"
         )
+
+
+def _is_number(name: object) -> bool:
+    try:
+        return math.isfinite(float(str(name)))
+    except ValueError:
+        return False
 
 
 def _quoted(name: object) -> str:

@@ -211,6 +211,14 @@ def test_rows_without_classes_are_drawn_as_scikit_learn_does():
     assert [*describe_split(split, rows, SplitSettings())] == ["parts: training 32, validation 8, test 10 rows"]
 
 
+def test_numbers_with_too_few_rows_may_be_quantities():
+    few = Labels(np.array([0, 0, 0, 0, 1]), ("3", "4.5"))
+    with pytest.raises(
+        DataError, match=r"class '4\.5' has one row.*, or data\.task=regression if they are quantities$"
+    ):
+        split_rows(few, SplitSettings())
+
+
 def test_groups_without_classes_stay_together():
     rows = Labels.of_rows(300, PATIENTS)
     split = split_rows(rows, SplitSettings())
