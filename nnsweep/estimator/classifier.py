@@ -86,6 +86,8 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         *,
         loss: Any = "auto",
         output_activation: str = "identity",
+        normalization: str | None = None,
+        residual: bool = False,
         dropout: float = 0.0,
         init: str = "he_uniform",
         solver: Any = "momentum",

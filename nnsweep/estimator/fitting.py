@@ -16,7 +16,7 @@ from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.losses import Loss, make_loss
-from nnsweep.mlp.network import Layers
+from nnsweep.mlp.network import Layers, copy_network
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Learner, Member
@@ -126,7 +126,7 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
     Returns
     -------
     Trained
-        The epoch's row, and when training begins that of the untrained network.
+        The epoch's row, and when training begins that of the untrained network; its `layers` are those after the epoch.
     Snapshot or None
         What is gone on from next; None if the network has diverged.
     """
@@ -148,6 +148,7 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
             if epoch.endings:
                 return networks[0], None
             if epoch.epoch == next_epoch:
+                networks[0].layers = copy_network(epoch.layers, 0)
                 return networks[0], epoch.snapshot(0)
     raise AssertionError("the next epoch is never the last")
 

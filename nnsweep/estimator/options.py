@@ -282,7 +282,12 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
     if optimizer.get("weight_decay", 0.0) is None:
         optimizer["weight_decay"] = TABLE_WEIGHT_DECAY
     return {
-        "arch": {"name": "custom", "hidden_layer_sizes": _sizes(options["hidden_layer_sizes"])},
+        "arch": {
+            "name": "custom",
+            "hidden_layer_sizes": _sizes(options["hidden_layer_sizes"]),
+            "normalization": options["normalization"],
+            "residual": options["residual"],
+        },
         "activation": _choice("activation", options["activation"]),
         "output_activation": options.get("output_activation", "identity"),
         "schedule": _choice("schedule", options["learning_rate"], {"trainer.epochs": options["max_iter"]}),

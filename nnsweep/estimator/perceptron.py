@@ -69,6 +69,10 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         $activation.
         A dict gives its settings, too: ``{"name": "leaky_relu", "negative_slope": 0.1}``.
         Its ``layers`` may name an activation for each hidden layer: ``{"name": "relu", "layers": ["relu", "tanh"]}``.
+    normalization : {"layer", "batch"} or None
+        How the hidden layers' values are normalized before their activation.
+    residual : bool
+        Let a hidden layer that is as wide as the one before add what comes from there.
     dropout : float
         Share of hidden units left out of each step.
     init : str
@@ -161,6 +165,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     hidden_layer_sizes: Any
     activation: Any
     loss: Any
+    normalization: str | None
+    residual: bool
     dropout: float
     init: str
     solver: Any
@@ -343,7 +349,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             raise ValueError(explain_divergence(network, fit))
         not_measured = (np.nan,) * len(earlier.curves)
         rows = [*earlier.rows, *(row._replace(measured=not_measured) for row in network.rows)]
-        self._keep(replace(earlier, rows=rows), snapshot.layers, fit, snapshot=snapshot)
+        self._keep(replace(earlier, rows=rows), network.layers, fit, snapshot=snapshot)
         self.t_ = (self.t_ if earlier.rows else 0) + fit.parts.train.n_samples
         self.best_epoch_, self.best_validation_score_ = self.n_iter_, None
         return self
@@ -386,16 +392,18 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     def _initial_layers(self, kind: TargetKind, options: Options) -> Layers | None:
         if not hasattr(self, "coefs_"):
             return None
-        loss = make_loss(options.recipe.training().loss, kind.task)
-        sizes = [self.n_features_in_, *options.recipe.arch.sizes, loss.count_outputs(kind.n_outputs)]
+        recipe, known = options.recipe, self._kind
+        n_outputs = make_loss(recipe.training().loss, kind.task).count_outputs(kind.n_outputs)
+        sizes = [self.n_features_in_, *recipe.arch.sizes, n_outputs]
         known_sizes = [len(W) for W in self.coefs_] + [self.coefs_[-1].shape[1]]
-        known = self._kind
         if sizes != known_sizes or kind.task != known.task or not np.array_equal(kind.classes, known.classes):
             raise ValueError(
                 f"warm_start=True: features, hidden layers and classes must be those of the fit before, whose layer "
                 f"sizes were {known_sizes} and classes {known.classes.tolist()}; got {sizes} and "
                 f"{kind.classes.tolist()}"
             )
+        if recipe.network().list_shapes(sizes) != self._recipe.network().list_shapes(sizes):
+            raise ValueError("warm_start=True: normalization must be that of the fit before")
         return self._layers()
 
     def _keep(self, trained: Trained, layers: Layers, fit: Fit, *, snapshot: Snapshot | None) -> None:
@@ -406,7 +414,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         scores = self.history_.get(f"val_{trained.selection.measure}")
         self.validation_scores_ = None if scores is None else scores[1:].tolist()
         self.best_loss_ = min(self.loss_curve_) if fit.parts.val is None else None
-        self.coefs_, self.intercepts_ = [W[0] for W, _ in layers], [b[0, 0] for _, b in layers]
+        self.coefs_, self.intercepts_ = [layer.W[0] for layer in layers], [layer.b[0, 0] for layer in layers]
         self._other_arrays = [dict(zip(layer.names[2:], layer[2:], strict=True)) for layer in layers]
         self.n_layers_, self.n_outputs_ = len(layers) + 1, len(self.intercepts_[-1])
         self.out_activation_ = _LAST_ACTIVATIONS[fit.parts.task]

@@ -69,6 +69,8 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         activation: Any = "relu",
         *,
         loss: Any = "squared_error",
+        normalization: str | None = None,
+        residual: bool = False,
         dropout: float = 0.0,
         init: str = "he_uniform",
         solver: Any = "momentum",

@@ -244,6 +244,32 @@ def test_every_setting_of_the_trainer_is_an_option(recipe_of):
     assert plain(ours.recipe(np.array(["a", "b"]))) == theirs
 
 
+def test_every_setting_of_the_layers_is_an_option(recipe_of):
+    ours = NNClassifier((9, 9), normalization="layer", residual=True).recipe(np.arange(2))
+    theirs = {"name": "custom", "hidden_layer_sizes": (9, 9), "depth": None, "width": None}
+    assert ours.arch.model_dump() == theirs | {"normalization": "layer", "residual": True}
+
+
+LAYERS = [{"normalization": "layer"}, {"normalization": "batch", "residual": True, "ema": 0.9}]
+
+
+@pytest.mark.parametrize("options", LAYERS, ids=str)
+def test_what_layers_have_besides_weights_is_kept(options, iris):
+    X, y = iris
+    how = {"max_iter": 4, "dtype": "float64"} | options
+    ours, val = NNClassifier((8, 8), **how), {"X_val": X[::2], "y_val": y[::2]}
+    ours.fit(X, y, **val)
+    assert ours.best_validation_score_ == ours.score(X[::2], y[::2])
+    again = pickle.loads(pickle.dumps(ours))
+    assert (again.predict_proba(X) == ours.predict_proba(X)).all()
+    parts = NNClassifier((8, 8), **how)
+    for _ in range(4):
+        parts.partial_fit(X, y, classes=[0, 1, 2])
+    assert (parts.predict_proba(X) == NNClassifier((8, 8), **how).fit(X, y).predict_proba(X)).all()
+    with pytest.raises(ValueError, match="warm_start=True: normalization must be that of the fit before"):
+        ours.set_params(warm_start=True, normalization=None).fit(X, y)
+
+
 def test_schedules_can_be_joined():
     pieces = [{"name": "linear_warmup", "warmup_epochs": 2}, {"name": "constant"}]
     joined = NNClassifier(learning_rate={"name": "join", "pieces": pieces, "boundaries": [2]}, learning_rate_init=1.0)
