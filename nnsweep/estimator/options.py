@@ -23,7 +23,7 @@ from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
 from nnsweep.jobs.schema import Settings, within
 from nnsweep.mlp.choices import Range
 from nnsweep.mlp.losses import LOSSES
-from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
+from nnsweep.mlp.measures import DEFAULT_MEASURES, list_measures
 from nnsweep.text import printable, suggest_nearest
 
 P = ParamSpec("P")
@@ -147,7 +147,7 @@ def list_choices(documented: Documented) -> Documented:
         name for name, maker in LOSSES.items() if (loss := maker()) and loss.task == "regression"
     ]
     for task in DEFAULT_MEASURES:
-        groups[f"{task}_measures"] = [measure.name for measure in MEASURES.values() if task in measure.tasks]
+        groups[f"{task}_measures"] = list_measures(task)
     for group, names in groups.items():
         *others, last = names
         texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")

@@ -34,7 +34,8 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         A dict gives its settings, too: ``{"name": "huber", "delta": 1.5}``, in standard deviations of the target, or
         ``{"name": "quantile", "quantiles": (0.05, 0.5, 0.95)}``.
     measures : sequence of str or None
-        What is measured of a validation part, in `history_`, named as in scikit-learn; None for rmse, mae and r2:
+        What is measured of a validation part besides rmse, in `history_`; None for mae and r2. Named as in
+        scikit-learn:
         $regression_measures.
 
     Attributes

@@ -423,7 +423,7 @@ def test_another_measure_chooses_the_epoch(digits):
     scores = ours.validation_scores_
     assert scores == ours.history_["val_log_loss"][1:].tolist()
     assert {"val_f1_macro", "val_brier", "val_cost"} <= {*ours.history_}
-    assert "val_accuracy" not in ours.history_
+    assert "val_roc_auc" not in ours.history_
     assert ours.best_validation_score_ == min(scores) == scores[ours.best_epoch_ - 1]
     assert ours.n_iter_ == ours.best_epoch_ + 4 < 60
 

@@ -216,7 +216,8 @@ def test_another_measure_chooses_the_epoch(friedman):
     ours = NNRegressor(measures=["max_error"], select="val_mae", max_iter=10).fit(X, y, **how)
     error = mean_absolute_error(y[:50], ours.predict(X[:50]), sample_weight=np.arange(50))
     assert ours.best_validation_score_ == min(ours.validation_scores_) == pytest.approx(error, rel=1e-5)
-    assert {name for name in ours.history_ if name.startswith("val_")} == {"val_max_error", "val_mae", "val_cost"}
+    measured = {"val_max_error", "val_mae", "val_rmse", "val_cost"}
+    assert {name for name in ours.history_ if name.startswith("val_")} == measured
 
 
 WRONG = {

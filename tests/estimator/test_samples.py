@@ -147,7 +147,7 @@ def test_validation_weights_without_their_part_are_refused(iris):
 
 def test_ensembles_that_weigh_samples_take_a_network(iris, weight):
     X, y = iris
-    network = NNClassifier((8,), max_iter=10, random_state=None)
+    network = NNClassifier((8,), max_iter=20)
     assert AdaBoostClassifier(network, n_estimators=3, random_state=0).fit(X, y).score(X, y) > 0.9
     assert BaggingClassifier(network, 3, random_state=0).fit(X, y, sample_weight=weight).score(X, y) > 0.9
     assert CalibratedClassifierCV(network, cv=3).fit(X, y, sample_weight=weight).score(X, y) > 0.9
