@@ -27,6 +27,8 @@ from .results.plots.levels import plot_curves_by as plot_curves_by
 from .results.plots.levels import plot_schedules as plot_schedules
 from .results.plots.parallel import plot_parallel as plot_parallel
 from .results.plots.pictures import pictures as pictures
+from .results.plots.predictions import plot_predictions as plot_predictions
+from .results.plots.reliability import plot_reliability as plot_reliability
 from .results.plots.seeds import plot_seeds as plot_seeds
 from .results.statistics.anova import effects as effects
 from .results.statistics.best_set import judge as judge

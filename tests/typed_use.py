@@ -57,6 +57,8 @@ def use_pictures(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> N
         nnsweep.plot_grid(runs, x="width", y="depth"),
         nnsweep.plot_seeds(runs),
         nnsweep.plot_confusion(runs, nnsweep.load_evaluations(runs)),
+        nnsweep.plot_reliability(runs, nnsweep.load_evaluations(runs)),
+        nnsweep.plot_predictions(runs, nnsweep.load_evaluations(runs)),
         nnsweep.plot_cost(runs),
         nnsweep.plot_parallel(runs),
         nnsweep.plot_effects(nnsweep.effects(runs)),

@@ -16,6 +16,7 @@ NAMES = [
     "marginal_means",
     "mean_curves",
     "parallel",
+    "reliability",
     "schedules",
     "seeds",
 ]

@@ -130,3 +130,30 @@ def evaluated() -> Callable[..., tuple[pd.DataFrame, dict[str, Evaluation]]]:
         return frame(records), evaluations
 
     return make
+
+
+@pytest.fixture
+def evaluated_numbers() -> Callable[..., tuple[pd.DataFrame, dict[str, Evaluation]]]:
+    """Give a function that makes three runs of one configuration that predicts numbers or labels."""
+
+    def make(names: Sequence[str] = ("y",), **arrays: object) -> tuple[pd.DataFrame, dict[str, Evaluation]]:
+        records, evaluations = [], {}
+        for seed in range(3):
+            random = np.random.default_rng(seed)
+            targets = 100 + 10 * random.normal(size=(200, len(names)))
+            facts = {"task": "regression", "epoch": 3, "test_digest": "", "names": tuple(names)}
+            drawn = arrays or {"targets": targets, "errors": 5 + random.normal(size=targets.shape)}
+            evaluations[str(seed)] = Evaluation(**facts | drawn)
+            records.append(
+                RunRecord(
+                    run_id=str(seed),
+                    name=f"20-s{seed}",
+                    state="finished",
+                    settings={"hidden_layer_sizes": "20", "seed": seed, "data": "diabetes"},
+                    metrics={"test_rmse": 5.0 + seed, "test_accuracy": 0.5},
+                    job=seed,
+                )
+            )
+        return frame(records), evaluations
+
+    return make

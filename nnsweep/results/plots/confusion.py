@@ -1,5 +1,6 @@
 """The confusion matrix of the best configuration: which classes its networks take for which, summed over its runs.
 
+Of several labels, each has a row of its own.
 What is right stands on grey, and only mistakes have colours, since those are what a reader looks for. Of many classes,
 those with the most mistakes are shown.
 """
@@ -97,13 +98,16 @@ def plot_confusion(
     Returns
     -------
     matplotlib.figure.Figure
-        A row for each true class and a column for what it was taken for. A cell holds a count, and the share of its row
+        A row for each true class and a column for what it was taken for; or for each label how often it was found,
+        missed, a false alarm and rightly left out. A cell holds a count, and the share of its row
         where there is room; the colour of a mistake is that share.
     """
     pooled = pool_best(runs, evaluations, metric)
     if pooled is None:
         return nothing("no run has an evaluation", title)
-    matrix = _choose_classes(pooled)
+    if pooled.task == "regression":
+        return nothing("numbers are not taken for each other", title)
+    matrix = _list_labels(pooled) if pooled.task == "multilabel" else _choose_classes(pooled)
     layout = _lay_out(matrix, title)
     has_bar = "count" not in layout.content and matrix.worst > 0
     across, down = layout.cell[0] * len(matrix.columns), layout.cell[1] * len(matrix.rows)
@@ -134,7 +138,7 @@ def _choose_classes(pooled: PooledEvaluation) -> _Matrix:
     notes = [
         f"{pooled.label}: {count(n, 'test example')} of {count(len(pooled.members), pooled.repeat)}, "
         f"{percent(n_right / n) if n else 'none'} right.",
-        "A row is a true class, a column what it was taken for.",
+        "A row is a true class, a column what it was taken for; shares are of the row.",
     ]
     if len(shown) < len(names):
         notes.append(f"Shown are the {len(shown)} of {len(names)} classes with the most mistakes.")
@@ -144,15 +148,36 @@ def _choose_classes(pooled: PooledEvaluation) -> _Matrix:
     return _Matrix(counts[cells], chosen, chosen, is_right, ("taken for", "true class"), shares[cells], notes)
 
 
+def _list_labels(pooled: PooledEvaluation) -> _Matrix:
+    """Lay out what became of several labels: of many, those that are most often wrong, in their order."""
+    cells = pooled.confusion
+    mistakes = cells[:, 1, 0] + cells[:, 0, 1]
+    shown = np.sort(np.argsort(-mistakes, kind="stable")[:MOST])
+    sizes = np.maximum(cells.sum(axis=2, keepdims=True), 1)
+    places = ((1, 1), (1, 0), (0, 1), (0, 0))
+    counts, shares = (
+        np.stack([array[shown, row, column] for row, column in places], axis=1) for array in (cells, cells / sizes)
+    )
+    notes = [
+        f"{pooled.label}: {count(len(pooled.members), pooled.repeat)}. The share of what was found or missed is of the "
+        "examples with the label, the other one of those without."
+    ]
+    if len(shown) < len(pooled.names):
+        notes.append(f"Shown are the {len(shown)} of {len(pooled.names)} labels with the most mistakes.")
+    columns = ["found", "missed", "false alarm", "rightly not"]
+    is_right = np.tile([True, False, False, True], (len(shown), 1))
+    return _Matrix(counts, [pooled.names[place] for place in shown], columns, is_right, ("", "label"), shares, notes)
+
+
 def _lay_out(matrix: _Matrix, title: str) -> _Layout:
     """Find cells as large as the page allows, and what there is room for in them."""
     longest = max(map(measure_inches, matrix.rows), default=0.0)
-    left = 0.42 + min(longest, LONGEST_NAME * page().width)
+    left = 0.44 + min(longest, LONGEST_NAME * page().width)
     widest = max(map(measure_inches, matrix.columns), default=0.0) + 0.06
     easy = min(WIDE_CELL, max(HIGH_CELL, widest))
     width = min(easy, (page().width - left - RIGHT) / len(matrix.columns))
     is_turned = widest > width
-    below = 0.3 + (min(longest, LONGEST_NAME * page().width) if is_turned else LINE)
+    below = 0.32 + (min(longest, LONGEST_NAME * page().width) if is_turned else LINE)
     room = page().height - 0.25 * bool(title) - below - (0.26 + 4 * LINE)
     height = min(width, HIGH_CELL, room / len(matrix.rows))
     numbers = max(measure_inches(f"{n:,}") for n in (*matrix.counts[~matrix.is_right], 0))
@@ -200,8 +225,8 @@ def _describe_content(matrix: _Matrix, layout: _Layout) -> str:
     """Say what numbers and colours are."""
     if not matrix.worst:
         return "There is no mistake."
-    numbers = {"count share": "In a cell: the count, and its share of the row.", "count": "In a cell: the count."}
-    colours = "The darker a mistake, the larger its share of the row"
+    numbers = {"count share": "In a cell: the count, and its share.", "count": "In a cell: the count."}
+    colours = "The darker a mistake, the larger its share"
     darkest = (
         f"{colours}, {percent(matrix.worst)} at most." if layout.content else f"{colours}; there is no room for counts."
     )

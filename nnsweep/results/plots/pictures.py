@@ -27,6 +27,8 @@ from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.plots.levels import choose_schedule_axes, plot_curves_by, plot_schedules
 from nnsweep.results.plots.map_cells import choose_map_axes
 from nnsweep.results.plots.parallel import plot_parallel
+from nnsweep.results.plots.predictions import plot_predictions
+from nnsweep.results.plots.reliability import plot_reliability
 from nnsweep.results.plots.seeds import plot_seeds
 from nnsweep.results.plots.slides import save_slides
 from nnsweep.results.plots.style import NAMED
@@ -99,8 +101,9 @@ def pictures(
         if several settings vary, on one data set, and every run has its history), ``schedules``, ``grid`` (if two
         settings vary), ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ and the metric is none), ``parallel``
         (if two settings vary), ``effects`` and, with a grid, ``marginal_means`` (if some configuration has several
-        seeds), and with evaluations ``confusion``. Where runs are on several data sets, ``critical_difference``,
-        ``comparison_matrix`` and ``performance_profile`` take the place of the last six.
+        seeds), and with evaluations ``confusion`` and ``reliability`` of classes or
+        ``predictions`` of numbers. Where runs are on several data sets, ``critical_difference``,
+        ``comparison_matrix`` and ``performance_profile`` take the place of the last eight.
 
     Raises
     ------
@@ -303,9 +306,18 @@ def _plan_evaluations(
     runs: pd.DataFrame, evaluations: Mapping[str, Evaluation], metric: str, title: str
 ) -> dict[str, Draw]:
     """Plan the pictures of what the networks of the best configuration do on the test part."""
-    if not evaluations or pool_best(runs, evaluations, metric) is None:
+    pooled = pool_best(runs, evaluations, metric) if evaluations else None
+    if pooled is None:
         return {}
-    return {"confusion": lambda: plot_confusion(runs, evaluations, metric=metric, title=title)}
+    drawers: Mapping[str, Mapping[str, Callable[..., Figure]]] = {
+        "classification": {"confusion": plot_confusion, "reliability": plot_reliability},
+        "multilabel": {"confusion": plot_confusion},
+        "regression": {"predictions": plot_predictions},
+    }
+    return {
+        name: partial(draw, runs, evaluations, metric=metric, title=title)
+        for name, draw in drawers[pooled.task].items()
+    }
 
 
 def _plan_data_sets(runs: pd.DataFrame, metric: str, title: str) -> dict[str, Draw]:

@@ -1,36 +1,145 @@
-"""What the networks of the best configuration do on the test part: which classes they take for which."""
+"""What the networks of the best configuration do on the test part: what they take for what, and how sure they are."""
 
+import numpy as np
+
+from nnsweep.mlp.evaluation import calibration_error
 from nnsweep.results.report.content import Section, SectionContent
 from nnsweep.results.report.study import Study
-from nnsweep.results.statistics.evaluations import find_confused_pairs
-from nnsweep.results.wording import count, percent
+from nnsweep.results.statistics.evaluations import PooledEvaluation, find_confused_pairs
+from nnsweep.results.wording import count, fixed, percent, write_digits
+
+MOST_NAMED = 3
+"""Labels or targets that a section has a sentence for."""
+NEGLIGIBLE = 0.005
+"""The difference of confidence and accuracy that is not worth a word."""
+WELL = 0.02
+"""The calibration error up to which nothing has to be done."""
 
 
 class Confusion(Section):
-    """The classes that are taken for others most often; the picture is put beside them."""
+    """The classes that are taken for others most often, or the labels; the picture is put beside them."""
 
     order = 84
 
     def build(self, study: Study) -> SectionContent | None:
         pooled = study.pooled_evaluation
-        if pooled is None:
+        if pooled is None or pooled.task == "regression":
             return None
-        confusion = pooled.confusion
-        n, n_wrong = int(confusion.sum()), int(confusion.sum() - confusion.trace())
-        repeats = count(len(pooled.members), pooled.repeat)
-        whose = f"The {repeats} of {study.name(pooled.label)}" if len(study.configurations) > 1 else f"The {repeats}"
-        if len(pooled.members) == 1:
-            whose = f"{pooled.label}" if len(study.configurations) > 1 else "The network"
-        share = f"{n_wrong:,} of {count(n, 'test example')} wrong ({percent(n_wrong / n)})"
-        pairs = find_confused_pairs(confusion, pooled.names)
-        most = "The most frequent mistakes:" if len(pairs) > 1 else "The only kind of mistake:"
-        return SectionContent(
-            name="confusion",
-            heading="What is taken for what",
-            sentences=(f"{whose} classified {share}.", *([most] if pairs else [])),
-            points=tuple(
-                f"{pair.true} was taken for {pair.predicted} in {pair.n:,} of {pair.n_true:,} "
-                f"({percent(pair.n / pair.n_true)})"
-                for pair in pairs
-            ),
+        is_multilabel = pooled.task == "multilabel"
+        sentences, points = _describe_labels(pooled) if is_multilabel else _describe_classes(study, pooled)
+        heading = "Which labels are missed" if is_multilabel else "What is taken for what"
+        return SectionContent(name="confusion", heading=heading, sentences=tuple(sentences), points=tuple(points))
+
+
+class Calibration(Section):
+    """Whether the best configuration is as often right as it is confident."""
+
+    order = 86
+
+    def build(self, study: Study) -> SectionContent | None:
+        pooled = study.pooled_evaluation
+        if pooled is None or pooled.task != "classification" or not pooled.reliability[0, :, 0].sum():
+            return None
+        n, confidence, n_right = pooled.reliability[0].sum(axis=0)
+        excess, before = (confidence - n_right) / n, calibration_error(pooled.reliability[0])
+        leaning = "overconfident" if excess > 0 else "underconfident"
+        average = f"The mean confidence of {_name(study, pooled)} is {fixed(confidence / n, 3)}, its accuracy "
+        average += fixed(n_right / n, 3)
+        if abs(excess) < NEGLIGIBLE:
+            average += ": on average it is as sure as it should be."
+        else:
+            average += f": it is {leaning} by {fixed(abs(excess), 3)}."
+        error = (
+            f"Within a bin of confidence, the two are {fixed(before, 3)} apart on average (expected calibration error)."
         )
+        return SectionContent(
+            name="calibration",
+            heading="How far its confidence can be trusted",
+            sentences=(average, error, *_describe_temperatures(pooled)),
+        )
+
+    def method_notes(self, study: Study) -> list[str]:
+        if self.build(study) is None:
+            return []
+        return [
+            "Confidence is the probability of the class that is predicted; the expected calibration error is over 15 "
+            "bins of equal width, with the test examples of all runs in one (Guo et al., 2017)."
+        ]
+
+
+class Predictions(Section):
+    """How far the best configuration of a regression is off."""
+
+    order = 85
+
+    def build(self, study: Study) -> SectionContent | None:
+        pooled = study.pooled_evaluation
+        if pooled is None or pooled.task != "regression":
+            return None
+        errors = pooled.errors[:, :MOST_NAMED]
+        points = []
+        for name, values in zip(pooled.names, errors.T, strict=False):
+            half, most = np.quantile(np.abs(values), [0.5, 0.9])
+            of = f"{name}: half" if len(pooled.names) > 1 else "Half"
+            mean = write_digits(abs(float(values.mean())), 3)
+            leaning = f"on average they are {mean} too {'high' if values.mean() > 0 else 'low'}"
+            points.append(
+                f"{of} of the predictions are off by at most {write_digits(float(half), 3)}, nine of ten by at most "
+                f"{write_digits(float(most), 3)}; {leaning}."
+            )
+        n = count(len(pooled.errors), "test example")
+        sentence = f"{_name(study, pooled, begins=True)} predicted {n}."
+        return SectionContent(
+            name="predictions", heading="How far predictions are off", sentences=(sentence,), points=tuple(points)
+        )
+
+
+def _name(study: Study, pooled: PooledEvaluation, *, begins: bool = False) -> str:
+    """Name the configuration whose runs are pooled, or the only one there is."""
+    label = study.name(pooled.label) if len(study.configurations) > 1 else ""
+    if len(pooled.members) > 1:
+        repeats = count(len(pooled.members), pooled.repeat)
+        return f"{'T' if begins else 't'}he {repeats}{f' of {label}' if label else ''}"
+    return label or f"{'T' if begins else 't'}he network"
+
+
+def _describe_classes(study: Study, pooled: PooledEvaluation) -> tuple[list[str], list[str]]:
+    """Say how much was wrong, and which classes were taken for which most often."""
+    confusion = pooled.confusion
+    n, n_wrong = int(confusion.sum()), int(confusion.sum() - confusion.trace())
+    share = f"{n_wrong:,} of {count(n, 'test example')} wrong ({percent(n_wrong / n)})"
+    pairs = find_confused_pairs(confusion, pooled.names)
+    most = "The most frequent mistakes:" if len(pairs) > 1 else "The only kind of mistake:"
+    points = [
+        f"{pair.true} was taken for {pair.predicted} in {pair.n:,} of {pair.n_true:,} ({percent(pair.n / pair.n_true)})"
+        for pair in pairs
+    ]
+    return [f"{_name(study, pooled, begins=True)} classified {share}.", *([most] if pairs else [])], points
+
+
+def _describe_labels(pooled: PooledEvaluation) -> tuple[list[str], list[str]]:
+    """Say which labels were wrong most often, and in what way."""
+    cells = pooled.confusion
+    mistakes = cells[:, 0, 1] + cells[:, 1, 0]
+    worst = [place for place in np.argsort(-mistakes, kind="stable")[:MOST_NAMED] if mistakes[place]]
+    points = [
+        f"{pooled.names[place]} was missed in {cells[place, 1, 0]:,} of {cells[place, 1].sum():,} examples that have "
+        f"it, and seen in {cells[place, 0, 1]:,} of {cells[place, 0].sum():,} that do not"
+        for place in worst
+    ]
+    return ["The labels that are wrong most often:" if worst else "No label is wrong."], points
+
+
+def _describe_temperatures(pooled: PooledEvaluation) -> list[str]:
+    """Say what temperature scaling has changed, or that it may be worth trying."""
+    if not pooled.temperatures:
+        is_well = calibration_error(pooled.reliability[0]) <= WELL
+        return (
+            []
+            if is_well
+            else ["trainer.calibrate=temperature corrects it by one number, fitted on the validation part."]
+        )
+    low, high = min(pooled.temperatures), max(pooled.temperatures)
+    temperatures = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+    after = fixed(calibration_error(pooled.reliability[1]), 3)
+    return [f"A temperature of {temperatures}, fitted on the validation part, makes that {after}."]

@@ -26,7 +26,7 @@ class PooledEvaluation(NamedTuple):
     repeat : str
         What one of its runs is called, such as ``seed``.
     members : tuple of Evaluation
-        One a run, all of the same classes.
+        One a run, all of the same task and of the same classes, labels or targets.
     """
 
     label: str
@@ -34,8 +34,13 @@ class PooledEvaluation(NamedTuple):
     members: tuple[Evaluation, ...]
 
     @property
+    def task(self) -> str:
+        """What was learned: ``classification``, ``multilabel`` or ``regression``."""
+        return self.members[0].task
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The names of the classes."""
+        """The names of the classes, labels or targets."""
         return self.members[0].names
 
     @property
@@ -43,6 +48,30 @@ class PooledEvaluation(NamedTuple):
         """The sum of the confusion matrices: rows are the true classes, columns what they were taken for."""
         total: NDArray[np.integer] = np.sum([one.confusion for one in self.members], axis=0)
         return total
+
+    @property
+    def reliability(self) -> NDArray[np.floating]:
+        """The sum of the bins of confidence, before and after the temperature is scaled: (2, n_bins, 3)."""
+        total: NDArray[np.floating] = np.sum([one.reliability for one in self.members], axis=0)
+        return total
+
+    @property
+    def temperatures(self) -> list[float]:
+        """The temperature of each run; empty unless some were calibrated."""
+        found = [one.temperature for one in self.members]
+        return found if any(temperature != 1 for temperature in found) else []
+
+    @property
+    def targets(self) -> NDArray[np.floating]:
+        """The true targets of all runs' test examples, one run after the other: (n, n_targets)."""
+        return np.concatenate([one.targets for one in self.members])
+
+    @property
+    def errors(self) -> NDArray[np.floating]:
+        """What was predicted less the target, in the same order; of quantiles the one that is nearest to the median."""
+        quantiles = self.members[0].quantiles or (0.5,)
+        middle = int(np.argmin(np.abs(np.array(quantiles) - 0.5)))
+        return np.concatenate([one.errors[:, middle :: len(quantiles)] for one in self.members])
 
 
 def pool_best(
@@ -81,8 +110,8 @@ def pool_best(
     best = next((group for group in groups if group.label == label), None) or choose_first(groups)
     ids = [str(plain(runs["run_id"])[row]) for row in best.counted.values()]
     found = [evaluations[run_id] for run_id in ids if run_id in evaluations]
-    found = [one for one in found if one.task == "classification"]  # labels and numbers have no classes to confuse
-    alike = tuple(one for one in found if (one.task, one.names) == (found[0].task, found[0].names))
+    kinds = [(one.task, one.names, one.quantiles) for one in found]
+    alike = tuple(one for one, kind in zip(found, kinds, strict=True) if kind == kinds[0])
     return PooledEvaluation(best.label, best.repeats.noun, alike) if alike else None
 
 

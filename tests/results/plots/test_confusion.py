@@ -76,5 +76,21 @@ def test_of_many_classes_the_most_confused_are_shown(evaluated, words):
 def test_nothing_wrong_and_nothing_known_are_said(evaluated, words):
     runs, evaluations = evaluated()
     evaluations = {name: replace(one, confusion=100 * np.eye(2, dtype=int)) for name, one in evaluations.items()}
-    assert "There is no mistake." in words(plot_confusion(runs, evaluations))
+    said = words(plot_confusion(runs, evaluations))
+    assert "There is no mistake." in " ".join(said.split())
+    assert "yes" in said
     assert "no run has an evaluation" in words(plot_confusion(runs, {}))
+
+
+def test_labels_have_a_row_each(evaluated_numbers, words, readable):
+    cells = np.array([[[50, 10], [4, 36]], [[90, 0], [7, 3]]])
+    figure = plot_confusion(*evaluated_numbers(["sad", "funny"], task="multilabel", confusion=cells))
+    readable(figure)
+    texts = {cell: text.partition("\n") for cell, text in written(figure).items()}
+    assert [texts[0, column][0] for column in range(4)] == ["108", "12", "30", "150"]
+    assert [texts[1, column][2] for column in (0, 1, 3)] == ["30 %", "70 %", "100 %"]
+    assert "false alarm" in words(figure)
+
+
+def test_numbers_are_not_taken_for_each_other(evaluated_numbers, words):
+    assert "numbers are not taken for each other" in words(plot_confusion(*evaluated_numbers()))
