@@ -15,7 +15,9 @@ from nnsweep.data import prepared
 from nnsweep.data.load import load
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import DataError
-from nnsweep.model.predictor import FORMAT, Model, predictions, read
+from nnsweep.mlp.measures import MEASURES
+from nnsweep.model.ensemble import evaluate
+from nnsweep.model.predictor import FORMAT, Model, predict_values, predictions, read
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.connection import open_client
@@ -373,3 +375,32 @@ def test_quantiles_of_a_number_leave_in_its_own_unit(nnsweep, study, store):
     assert f"test rmse {record.metrics['test_rmse']:.4f}" in said.out
     version = open_client(store().uri).get_model_version_by_alias("nnsweep", "champion")
     assert version.tags["nnsweep.test_rmse"] == repr(record.metrics["test_rmse"])
+
+
+@pytest.mark.parametrize(
+    ("words", "metric"),
+    [
+        (("data=iris", "arch=deep", "arch.normalization=layer", "arch.residual=true"), "test_log_loss"),
+        (("data=iris", "arch.normalization=batch", "data.scaling=robust_smooth_clip"), "test_log_loss"),
+        (("data=iris", "trainer.ema=0.1", "trainer.calibrate=temperature"), "test_calibrated_ece"),
+        (("data=diabetes", "arch=deep", "activation.layers=[mish,tanh,selu]", "loss=huber"), "test_rmse"),
+    ],
+)
+def test_every_kind_of_network_leaves_as_it_was_measured(words, metric, nnsweep, study, store):
+    measures = () if metric == "test_rmse" else ("trainer.measures=[accuracy,log_loss,ece]",)
+    said = nnsweep(*words, *measures, "trainer.epochs=20", "tracking.pictures=false")
+    assert said.code == 0, said.err
+    (record,) = find_job_runs(store())
+    for output in ("model.npz", "model.onnx"):
+        assert nnsweep("save", record.run_id, "-o", output).code == 0
+    data, model = load(words[0][5:], val_fraction=0.2), read(study / "model.npz")
+    names = [column.name for column in data.preparation.columns]
+    raw = data.test.X * data.preparation.arrays["scale"] + data.preparation.arrays["mean"]
+    table = pd.DataFrame(raw, columns=names)
+    values = predict_values(model, prepared.features(table, model.about["preparation"], model.preparation))
+    measure = MEASURES[metric.removeprefix("test_").removeprefix("calibrated_")]
+    found = evaluate(measure, model, values[None], data.test)
+    np.testing.assert_allclose(found, record.metrics[metric], rtol=2e-5)
+    session = onnxruntime.InferenceSession(study / "model.onnx", providers=["CPUExecutionProvider"])
+    told = session.run(None, {name: raw[:, [place]] for place, name in enumerate(names)})[-1]
+    np.testing.assert_allclose(told, values, rtol=1e-6, atol=1e-6)

@@ -32,7 +32,7 @@ def written(model, path):
 
 
 def test_it_is_short_and_knows_numpy_alone():
-    assert len(TEXT.splitlines()) <= 39 + len(ACTIVATIONS)
+    assert len(TEXT.splitlines()) <= 40 + len(ACTIVATIONS)
     assert [line for line in TEXT.splitlines() if "import" in line] == ["import json, math, numpy as np"]
 
 
@@ -79,3 +79,11 @@ def test_it_predicts_labels_numbers_and_quantiles(predict, special, cats, tmp_pa
     told = predict(written(special, tmp_path / "model.npz"), {name: cats[name].tolist() for name in cats})
     ours = predictions(special, cats, prepared.features).iloc[:, -3:]
     np.testing.assert_allclose(told, ours, rtol=1e-13, atol=1e-13)
+
+
+def test_it_clips_as_the_preparation_does(predict, network, cats, tmp_path):
+    kinds = {"age": "number", "weight": "number"}
+    _, preparation = fit_preparation(cats[[*kinds]], kinds, missing="mean", scaling="robust_smooth_clip")
+    model = network(preparation)
+    told = predict(written(model, tmp_path / "model.npz"), {name: cats[name].tolist() for name in kinds})
+    np.testing.assert_allclose(told, predictions(model, cats, prepared.features).iloc[:, 1:], rtol=0, atol=1e-13)
