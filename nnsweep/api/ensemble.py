@@ -156,6 +156,7 @@ def make_ensemble(
         metrics=metrics,
         content=content,
         data=(data.name, data.digest, data.source),
+        test_digest=data.test_digest if gains else "",
     )
     record, is_new = record_ensemble(store, wanted)
     return Ensemble(

@@ -17,6 +17,7 @@ from nnsweep.model.predictor import Model
 from nnsweep.scratch import scratch_folder
 from nnsweep.tracking import runs
 from nnsweep.tracking.artifacts import TAG, make_seal
+from nnsweep.tracking.exposure import make_exposure_tags
 from nnsweep.tracking.query import ENSEMBLE
 from nnsweep.tracking.record import Point, RunRecord, Setting
 from nnsweep.tracking.store import Store
@@ -44,6 +45,8 @@ class EnsembleRecord:
         How its members were chosen, and what they gain.
     data : (str, str, str)
         Name, digest and source of the data.
+    test_digest : str
+        The test set that it was measured on; empty for one that is sealed.
     """
 
     name: str
@@ -53,6 +56,7 @@ class EnsembleRecord:
     metrics: dict[str, float]
     content: Mapping[str, Any]
     data: tuple[str, str, str]
+    test_digest: str
 
     @property
     def identity(self) -> str:
@@ -81,6 +85,7 @@ def record_ensemble(store: Store, ensemble: EnsembleRecord) -> tuple[RunRecord, 
         "nnsweep.ensemble": ensemble.identity,
         "nnsweep.data_digest": digest,
         "mlflow.source.name": "nnsweep",
+        **make_exposure_tags([ensemble.test_digest] if ensemble.test_digest else []),
     }
     record = RunRecord(
         run_id="",

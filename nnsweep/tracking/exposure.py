@@ -1,4 +1,4 @@
-"""Exposure: how often the results on a test set have been looked at, in sweeps and unsealings of a store.
+"""Exposure: how often the results on a test set have been looked at, in sweeps, unsealings and ensembles of a store.
 
 A test set is known by the digest of its examples, whatever networks are trained on. Whoever measures on it says so in
 tags of a run of their own before they begin, so that a look that was broken off counts, too.
@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from nnsweep.tracking.answers import explain_errors
 from nnsweep.tracking.backend import LONGEST_TAG, RunQuery, find_backend
+from nnsweep.tracking.query import ENSEMBLE
 
 TEST_SETS = "nnsweep.test_sets."
 """How the tags begin that name test sets."""
-KINDS = ("sweep", "unsealing")
+KINDS = ("sweep", "unsealing", ENSEMBLE)
 """The kinds of runs that have such tags."""
 _DIGITS = 16  # of a digest, which are enough to tell a test set from others
 _TAG_LENGTH = LONGEST_TAG // _DIGITS * _DIGITS
@@ -26,7 +27,7 @@ class Exposure(NamedTuple):
     kind : str
         One of `KINDS`.
     name : str
-        The id of a sweep, or of the run of an unsealing.
+        The id of a sweep, or of the run of an unsealing or an ensemble.
     """
 
     kind: str
@@ -78,7 +79,7 @@ def find_exposures(uri: str, digests: Collection[str]) -> dict[str, set[Exposure
         experiments = [one.experiment_id for one in backend.search_experiments()]
         for kind in KINDS:
             for run in backend.find_runs(experiments, RunQuery(tags={"nnsweep.kind": kind}, deleted=True)):
-                name = run.data.tags.get("nnsweep.sweep", run.info.run_id)
+                name = run.data.tags.get("nnsweep.sweep", run.info.run_id) if kind == "sweep" else run.info.run_id
                 for start in read_test_sets(run.data.tags) & by_start.keys():
                     found[by_start[start]].add(Exposure(kind, name))
     return found

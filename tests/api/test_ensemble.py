@@ -17,6 +17,7 @@ from nnsweep.errors import StoreError
 from nnsweep.model.predictor import predict_values, read
 from nnsweep.tracking import models, runs
 from nnsweep.tracking.connection import open_client
+from nnsweep.tracking.exposure import find_exposures
 from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.store import find_store
 from tests.outside import copy_store
@@ -105,6 +106,9 @@ def test_no_table_of_jobs_has_it_and_it_is_recorded_once(nnsweep, sweep, store):
     assert load_results("nnsweep")["run_id"].tolist() == before
     assert load_results("nnsweep", sweep=sweep)["run_id"].tolist() == before
     assert len(open_client(store().uri).search_runs([store().experiment_id], "tags.`nnsweep.kind` = 'ensemble'")) == 1
+    test_set = load("iris", val_fraction=0.2).test_digest
+    looks = find_exposures(store().uri, [test_set])[test_set]
+    assert sorted(look.kind for look in looks) == ["ensemble", "sweep"]
     said = nnsweep("reproduce", f"ensemble-5-{sweep}")
     assert (said.code, "there is no run" in said.err) == (2, True)
 

@@ -30,7 +30,7 @@ def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]]) -> str:
     Parameters
     ----------
     seen : mapping of str to collection of (str, str)
-        Kind (``sweep`` or ``unsealing``) and name of whatever has looked at a test set, by its digest.
+        Kind (``sweep``, ``unsealing`` or ``ensemble``) and name of whatever has looked at a test set, by its digest.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]]) -> str:
         return ""
     which, each = ("test set has", "") if len(seen) == 1 else (f"{len(seen):,} test sets have", " each")
     often = "once" if times == [1] else f"{' to '.join(f'{n:,}' for n in sorted({times[0], times[-1]}))} times"
-    by = join_words([count(kinds[kind], kind) for kind in ("sweep", "unsealing") if kinds[kind]])
+    by = join_words([count(kinds[kind], kind) for kind in ("sweep", "unsealing", "ensemble") if kinds[kind]])
     return f"The {which} been looked at {often}{each} in this store, by {by}."
 
 
