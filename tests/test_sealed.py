@@ -10,6 +10,12 @@ import pytest
 from nnsweep.api.load import load_results
 
 SEALED = ["arch=linear,shallow", "seed=0,1", "data=iris", "trainer.epochs=4", "trainer.sealed_test=true"]
+ROWS = {
+    "accuracy": SEALED,
+    "log loss": [*SEALED, "trainer.measures=[accuracy,log_loss,roc_auc,ece]", "trainer.select=val_log_loss"],
+    "RMSE": ["data=diabetes", *SEALED[:2], *SEALED[3:]],
+}
+"""Sweeps by the words for the measure that their runs are chosen by."""
 KNOWN_BEFORE = {"test_size", "test_fraction", "test_path", "n_test_samples"}
 """Names of settings of the data, and of their size."""
 
@@ -27,11 +33,12 @@ def read_texts(database: Path) -> str:
         return "\n".join(str(row) for table in tables for row in connection.execute(f'SELECT * FROM "{table}"'))
 
 
+@pytest.mark.parametrize("measure", ROWS)
 @pytest.mark.usefixtures("drawing")
-def test_no_result_on_a_sealed_test_is_left_anywhere(study, nnsweep):
-    said = nnsweep("-m", *SEALED)
+def test_no_result_on_a_sealed_test_is_left_anywhere(measure, study, nnsweep):
+    said = nnsweep("-m", *ROWS[measure])
     assert said.code == 0
-    assert "the test part is sealed" in said.out
+    assert f"the best validation {measure}; the test part is sealed" in " ".join(said.out.split())
     assert find_mentions(said.out + said.err) == set()
     assert find_mentions(read_texts(study / "mlflow.db")) == set()
     files = [path for path in study.rglob("*") if path.is_file() and not path.name.startswith("mlflow.db")]
@@ -42,6 +49,17 @@ def test_no_result_on_a_sealed_test_is_left_anywhere(study, nnsweep):
             assert find_mentions(" ".join(pq.read_schema(path).names)) == set()
         elif path.suffix not in (".png", ".svg", ".npz"):
             assert find_mentions(path.read_text(errors="replace")) == set(), path
+
+
+@pytest.mark.parametrize("measure", ROWS)
+def test_a_sealed_study_is_reported_by_its_validation_part(measure, study, nnsweep):
+    nnsweep("-m", *ROWS[measure])
+    said = nnsweep("report", "nnsweep")
+    assert (said.code, said.err) == (0, "")
+    assert f"best validation {measure}" in said.out
+    assert find_mentions(said.out) == set()
+    assert nnsweep("report", "nnsweep", "--output", "report.html").code == 0
+    assert find_mentions((study / "report.html").read_text()) == set()
 
 
 def test_runs_with_a_sealed_test_are_trained_once_and_ranked(study, nnsweep):

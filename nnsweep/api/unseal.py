@@ -4,6 +4,7 @@ As long as nobody knows a result on the test part, nothing can be chosen by it, 
 the choice is written down before anything is measured, and a second look has to be asked for.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from nnsweep.results.grouping import group_runs
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.metrics import metric_text
 from nnsweep.results.report.section_looks import describe_exposure
-from nnsweep.results.selection import find_sealed
+from nnsweep.results.selection import choose_metric, find_sealed
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, judge
 from nnsweep.results.wording import count, join_words
 from nnsweep.text import printable
@@ -38,8 +39,6 @@ from nnsweep.tracking.unsealing import (
     record_unsealed,
 )
 
-VALIDATION = "best_val_accuracy"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Unsealing:
@@ -53,6 +52,8 @@ class Unsealing:
         The ids of the runs of each configuration, by the rule or the label that names it.
     runs : sequence of SealedRun
         All runs, each once.
+    metric : str
+        What they are chosen by, of the validation part.
     again : bool
         Whether test sets that were unsealed before are looked at once more.
     command : str
@@ -62,6 +63,7 @@ class Unsealing:
     store: Store
     configurations: Mapping[str, Sequence[str]]
     runs: Sequence[SealedRun]
+    metric: str
     again: bool = False
     command: str = ""
 
@@ -146,11 +148,13 @@ def plan_unsealing(
             f"experiment '{printable(experiment)}' has no finished run with a sealed test, so there is nothing to "
             "unseal; sweep with trainer.sealed_test=true"
         )
-    chosen = _choose_by_rules(sealed, configurations) if configurations else _choose_best(sealed)
+    metric = choose_metric(sealed, None)
+    chosen = _choose_by_rules(sealed, configurations) if configurations else _choose_best(sealed, metric)
     by_id = {record.run_id: record for record in records}
     forget_datasets()  # files may be others by now
     found = {run_id: find_sealed_run(store, by_id[run_id]) for ids in chosen.values() for run_id in ids}
-    return Unsealing(store=store, configurations=chosen, runs=[*found.values()], again=again, command=command)
+    runs_found = [*found.values()]
+    return Unsealing(store=store, configurations=chosen, runs=runs_found, metric=metric, again=again, command=command)
 
 
 def _choose_by_rules(runs: pd.DataFrame, rules: Sequence[str]) -> dict[str, list[str]]:
@@ -162,10 +166,10 @@ def _choose_by_rules(runs: pd.DataFrame, rules: Sequence[str]) -> dict[str, list
     return chosen
 
 
-def _choose_best(runs: pd.DataFrame) -> dict[str, list[str]]:
+def _choose_best(runs: pd.DataFrame, metric: str) -> dict[str, list[str]]:
     """Choose what may be the best by validation: what is chosen, and what is not clearly worse than the best."""
-    grouped = {one.label: [str(plain(runs["run_id"])[row]) for row in one.rows] for one in group_runs(runs, VALIDATION)}
-    judged = judge(runs, VALIDATION)
+    grouped = {one.label: [str(plain(runs["run_id"])[row]) for row in one.rows] for one in group_runs(runs, metric)}
+    judged = judge(runs, metric)
     best = [judged.attrs["chosen"], *judged["label"][judged["verdict"].isin([AS_GOOD, UNSETTLED])]]
     return {label: grouped[label] for label in dict.fromkeys(best)}
 
@@ -231,28 +235,30 @@ def tabulate_unsealing(planned: Unsealing) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each configuration: ``configuration``; ``n_runs``; ``best_val_accuracy``, which the choice may have
-        been made by, and every metric of the test part, as means over the runs; ``low`` and ``high``, the lowest and
-        the highest value of the first metric of the test part among these runs.
+        A row for each configuration: ``configuration``; ``n_runs``; the metric of the validation part that may have
+        chosen it, such as ``best_val_accuracy``; every metric of the test part, as means over the runs, the one of the
+        same measure first; ``low`` and ``high``, the lowest and the highest value of that one among these runs.
     """
     records = {record.run_id: record for record in find_job_runs(planned.store)}
+    first = planned.metric.replace("best_val_", "test_")
     rows = []
     for name, run_ids in planned.configurations.items():
-        metrics = [records[run_id].metrics for run_id in run_ids]
-        tested = [metric for metric in metrics[0] if metric.startswith("test_")]
-        row: dict[str, object] = {"configuration": name, "n_runs": len(run_ids)}
-        row |= {metric: fmean(values[metric] for values in metrics) for metric in (VALIDATION, *tested)}
-        first = [values[tested[0]] for values in metrics]
-        rows.append(row | {"low": min(first), "high": max(first)})
+        runs = [records[run_id].metrics for run_id in run_ids]
+        tested = [first, *sorted(metric for metric in runs[0] if metric.startswith("test_") and metric != first)]
+        means = {metric: fmean(run.get(metric, math.nan) for run in runs) for metric in (planned.metric, *tested)}
+        ends = [run.get(first, math.nan) for run in runs]
+        row = {"configuration": name, "n_runs": len(runs)} | means
+        rows.append(row | {"low": min(ends), "high": max(ends)})
     return pd.DataFrame(rows)
 
 
 def write_unsealing(table: pd.DataFrame) -> list[str]:
     """Write what `tabulate_unsealing` gives, a line for each configuration."""
     tested = [name for name in table.columns if name.startswith("test_")]
+    (validation,) = [name for name in table.columns if name.startswith("best_val_")]
     lines = []
     for row in table.to_dict("records"):
-        means = ", ".join(f"{metric_text(name)} {row[name]:.4f}" for name in tested)
         spread = "" if row["n_runs"] == 1 else f" ({row['low']:.4f} to {row['high']:.4f} in {row['n_runs']:,} runs)"
-        lines.append(f"{row['configuration']}: {means}{spread}; {metric_text(VALIDATION)} {row[VALIDATION]:.4f}")
+        first, *others = [f"{metric_text(name)} {row[name]:.4f}" for name in (*tested, validation)]
+        lines.append(f"{row['configuration']}: {first}{spread}, {', '.join(others)}")
     return lines

@@ -5,9 +5,12 @@ must be those that it was trained on.
 """
 
 import io
+import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
@@ -15,14 +18,11 @@ from nnsweep.jobs.consistency import make_recorded_job
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import evaluate_best
 from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.evaluation import compute_outputs, measure_calibration
+from nnsweep.mlp.evaluation import measure_calibration
 from nnsweep.mlp.losses import make_loss
-from nnsweep.mlp.measures import DEFAULT_MEASURES, MEASURES
 from nnsweep.mlp.network import Layers
-from nnsweep.mlp.predictions import Predictions
 from nnsweep.mlp.snapshot import find_layers
-from nnsweep.mlp.targets import fit_target_scaling
-from nnsweep.mlp.train import leave_out_weightless
+from nnsweep.mlp.train import train
 from nnsweep.model.packed import WEIGHTS
 from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.record import CORRECT, EVALUATION, CorrectExamples, RunRecord, pack_correct, pack_evaluation
@@ -78,7 +78,7 @@ def find_sealed_run(store: Store, record: RunRecord) -> SealedRun:
 
 
 def measure_test(store: Store, run: SealedRun) -> Unsealed:
-    """Measure what the network of a run's best epoch achieves on the test part.
+    """Measure what the network of a run's best epoch achieves on the test part, as its training would have.
 
     Raises
     ------
@@ -87,13 +87,16 @@ def measure_test(store: Store, run: SealedRun) -> Unsealed:
     """
     examples, job = load_dataset(run.job.data), run.job
     layers, epoch, temperature = _read_best_layers(store, run, examples)
-    predictions = _predict(job, layers, examples)
-    names = DEFAULT_MEASURES[examples.task]
-    metrics = {f"test_{name}": float(MEASURES[name].evaluate(predictions)[0]) for name in names}
+    training = replace(job.training(), sealed_test=False, ema=None)
+    with threadpool_limits(1):  # as in training
+        # what a training begins with is measured before its first step
+        first = next(train(examples, job.network(), [replace(job.member(), layers=layers)], training))
+    values = {name: float(curve[0]) for name, curve in first.values.items() if name.startswith("test_")}
+    metrics = {name: value for name, value in values.items() if math.isfinite(value) and "_weighted_" not in name}
     found = evaluate_best(job, examples, layers, epoch, temperature=temperature)
     files = {EVALUATION: pack_evaluation(found)}
-    if examples.task == "classification":
-        files[CORRECT] = pack_correct(CorrectExamples(predictions.is_right[0], epoch, run.test_digest))
+    if first.test_right is not None:
+        files[CORRECT] = pack_correct(CorrectExamples(first.test_right[0], epoch, run.test_digest))
     if job.trainer.settings()["calibrate"] is not None:
         metrics |= measure_calibration(found)
     return Unsealed(metrics, files)
@@ -113,12 +116,3 @@ def _read_best_layers(store: Store, run: SealedRun, examples: Dataset) -> tuple[
             return find_layers("best", sizes, file), int(file["best_epoch"]), temperature
     except Exception as error:  # zipfile and NumPy raise whatever a damaged byte leads them to
         raise DataError(f"run {run.record.title}: {WEIGHTS} is damaged ({error}); run the job again") from error
-
-
-def _predict(job: Job, layers: Layers, examples: Dataset) -> Predictions:
-    """Give what a network says of the test part, in the targets' own units."""
-    test, outputs = examples.test, compute_outputs(job.network(), layers, examples.test.X)
-    if examples.task == "regression":
-        outputs = fit_target_scaling(leave_out_weightless(examples.train)).restore(outputs)
-    quantiles = make_loss(job.training().loss, examples.task).quantiles
-    return Predictions(examples.task, outputs[None], test.y, test.weight, quantiles=quantiles)

@@ -78,10 +78,10 @@ def find_sibling(metric: str) -> str | None:
     >>> find_sibling("best_val_log_loss"), find_sibling("min_test_rmse")
     ('best_val_accuracy', 'max_test_accuracy')
     """
-    if find_measure(metric) is None:
+    name = split_metric(metric)
+    if name is None or find_measure(metric) is None:
         return None
-    moment, part, _ = NAME.fullmatch(metric).groups()
-    return "_".join(filter(None, ["max" if moment == "min" else moment, part, "accuracy"]))
+    return "_".join(filter(None, ["max" if name.moment == "min" else name.moment, name.part, "accuracy"]))
 
 
 def name_measure(metric: str) -> str | None:

@@ -51,6 +51,7 @@ def choose_metric(runs: pd.DataFrame, metric: str | None) -> str:
         A frame of runs.
     metric : str or None
         A metric, or the name of a measure, which means its value on the test part; None for that of `find_metric`.
+        Where the test part of some runs is sealed, both mean the value on the validation part.
 
     Examples
     --------
@@ -58,11 +59,13 @@ def choose_metric(runs: pd.DataFrame, metric: str | None) -> str:
     >>> choose_metric(runs, "log_loss"), choose_metric(runs, "final_train_cost"), choose_metric(runs, None)
     ('test_log_loss', 'final_train_cost', 'test_accuracy')
     """
+    is_sealed = any(find_sealed(runs))
     if metric is None:
-        return find_metric(runs)
-    on_test = f"test_{metric}"
-    is_meant = on_test in runs.columns or is_result(on_test)
-    return on_test if is_meant and metric not in runs.columns and metric not in METRICS else metric
+        metric = find_metric(runs)
+        return (find_validation_metric(metric) if is_sealed else None) or metric
+    meant = f"best_val_{metric}" if is_sealed else f"test_{metric}"
+    is_meant = meant in runs.columns or is_result(meant)
+    return meant if is_meant and metric not in runs.columns and metric not in METRICS else metric
 
 
 def list_metrics(runs: pd.DataFrame) -> list[str | None]:

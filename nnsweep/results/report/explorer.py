@@ -188,7 +188,8 @@ def _list_metrics(study: Study) -> list[str]:
 
 
 def _list_curves(study: Study) -> list[str]:
-    return ["train_cost", f"val_{study.measure}", f"test_{study.measure}"]
+    names = ["train_cost", f"val_{study.measure}", f"test_{study.measure}"]
+    return [name for name in names if any(name in history for history in study.histories.values())]
 
 
 def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:

@@ -14,7 +14,7 @@ from nnsweep.results.metrics import find_validation_metric
 from nnsweep.results.report.content import Picture
 from nnsweep.results.report.section_answer import describe_answer, describe_layers
 from nnsweep.results.report.study import Study
-from nnsweep.results.selection import find_metric, rank_runs
+from nnsweep.results.selection import choose_metric, rank_runs
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
 from nnsweep.results.statistics.data_sets import merge_data_settings, name_data_sets, write_filters
 from nnsweep.results.wording import TIMES, count, join_words, percent, short_name, with_interval, write_digits
@@ -243,7 +243,7 @@ def _write_command(study: Study, name: str, *, experiment: str = "", rule: str =
     option = "--measure" if find_validation_metric(study.metric) else "--metric"
     options = {
         "--only": only,
-        option: study.metric.removeprefix("test_") * (study.metric != find_metric(study.runs)),
+        option: study.metric.removeprefix("test_") * (study.metric != choose_metric(study.runs, None)),
         "--by": ",".join(study.by or ()),
         "--failures": study.failures * (study.failures != "chance"),
         "--filter": f"({') and ('.join(conditions)})" if len(conditions) > 1 else "".join(conditions),
