@@ -70,6 +70,10 @@ APART = [
     ("trainer.class_weight=balanced",),
     ("trainer.dropout=0.1",),
     ("trainer.sealed_test=true",),
+    ("trainer.measures=[log_loss]",),
+    ("trainer.select=val_log_loss",),
+    ("trainer.calibrate=temperature",),
+    ("trainer.ema=0.9",),
     ("tracking.max_points=9",),
 ]
 

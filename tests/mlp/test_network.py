@@ -17,7 +17,7 @@ from nnsweep.mlp.network import (
     Buffers,
     Layers,
     Network,
-    array_shapes,
+    Shapes,
     backward,
     copy_network,
     forward,
@@ -321,7 +321,7 @@ def test_parameters_are_weights_and_biases(hidden, expected):
 
 
 SIZES = (5, 4, 3)
-SHAPES = [array_shapes(5, 4), array_shapes(4, 3)]
+SHAPES: list[Shapes] = [{"W": (5, 4), "b": (1, 4)}, {"W": (4, 3), "b": (1, 3)}]
 ORDERS = {"by network": BY_NETWORK, "by unit": BY_UNIT, "by feature": BY_FEATURE}
 
 

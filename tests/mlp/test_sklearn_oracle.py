@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.network import Layer
 from tests.covering import pairwise
 
 DATA = {"iris": 0.05, "digits": 0.05}  # with the learning rate
@@ -74,7 +75,7 @@ def distance(data, network, member, stack_of, in_order, draw_layers):
             oracle.fit(examples.X, examples.y, None if weights is None else weights[examples.y])
         assert oracle.n_iter_ == epochs
         layers = [
-            like._replace(W=W[np.newaxis], b=np.zeros_like(like.b))
+            Layer(W[np.newaxis], np.zeros_like(like.b))
             for W, like in zip(oracle.first_, draw_layers(np.random.default_rng(0), layer_sizes(oracle)), strict=True)
         ]
         # scikit-learn divides the penalty by the number of samples in the batch
