@@ -98,10 +98,9 @@ def roc_auc(predictions: Predictions) -> FloatArray:
     Source: Hanley and McNeil, The meaning and use of the area under a ROC curve, Radiology 143, 1982.
     """
     positive, negative = predictions.ranking
-    start = np.zeros_like(positive[:, :1])
-    heights = positive - np.diff(positive, axis=1, prepend=start) / 2
-    area = (np.diff(negative, axis=1, prepend=start) * heights).sum(axis=1)
-    return np.asarray((area / (positive[:, -1] * negative[:, -1])).mean(axis=1))
+    heights = positive - np.diff(positive, prepend=0) / 2
+    area = (np.diff(negative, prepend=0) * heights).sum(axis=2)
+    return np.asarray((area / (positive[..., -1] * negative[..., -1])).mean(axis=1))
 
 
 @CLASSIFICATION_MEASURES.register("classification", "multilabel")
@@ -112,9 +111,8 @@ def average_precision(predictions: Predictions) -> FloatArray:
     is of a class.
     """
     positive, negative = predictions.ranking
-    rises = np.diff(positive, axis=1, prepend=np.zeros_like(positive[:, :1]))
-    area = (rises * _divide(positive, positive + negative)).sum(axis=1)
-    return np.asarray(_divide(area, positive[:, -1]).mean(axis=1))
+    area = (np.diff(positive, prepend=0) * _divide(positive, positive + negative)).sum(axis=2)
+    return np.asarray(_divide(area, positive[..., -1]).mean(axis=1))
 
 
 @CLASSIFICATION_MEASURES.register("classification", bounds=(-1.0, 1.0))

@@ -42,9 +42,9 @@ class Ranking(NamedTuple):
 
     Attributes
     ----------
-    positive : ndarray of shape (K, n_samples, m)
+    positive : ndarray of shape (K, m, n_samples)
         Of the samples that are of the class.
-    negative : ndarray of shape (K, n_samples, m)
+    negative : ndarray of shape (K, m, n_samples)
         Of the others.
     """
 
@@ -151,17 +151,21 @@ class Predictions:
     def ranking(self) -> Ranking:
         """Rank the samples by the probability of each class or label; with two classes, by that of the second alone."""
         columns = slice(1, 2) if self.task == "classification" and self.outputs.shape[2] == 2 else slice(None)
-        scores, actual = self.probabilities[:, :, columns], self.is_actual[:, columns]
-        weight = np.ones((len(actual), 1)) if self.weight is None else self.weight[:, np.newaxis]
-        order = np.argsort(-scores, axis=1, kind="stable")
-        scores = np.take_along_axis(scores, order, axis=1)
-        is_last = np.concatenate([scores[:, 1:] != scores[:, :-1], np.ones_like(scores[:, :1], dtype=bool)], axis=1)
+        # one class after the other in memory, so that each is sorted and summed up where it lies
+        scores = np.negative(self.probabilities[:, :, columns].swapaxes(1, 2), order="C")
+        order = np.argsort(scores, axis=2)
+        scores = np.take_along_axis(scores, order, axis=2)
+        is_last = np.ones(scores.shape, dtype=bool)
+        np.not_equal(scores[:, :, 1:], scores[:, :, :-1], out=is_last[:, :, :-1])
+        actual = self.is_actual[:, columns].T
+        weight = 1 if self.weight is None else self.weight
 
-        def add(weights: FloatArray) -> FloatArray:
-            sums = np.take_along_axis(np.broadcast_to(weights, scores.shape), order, axis=1).cumsum(axis=1)
-            held: FloatArray = np.maximum.accumulate(np.where(is_last, sums, 0.0), axis=1)
-            held[np.broadcast_to(np.isnan(scores).any(axis=1, keepdims=True), held.shape)] = np.nan
-            return held
+        def add(weights: FloatArray | BoolArray) -> FloatArray:
+            sums = np.take_along_axis(np.broadcast_to(weights, scores.shape), order, axis=2).cumsum(axis=2, dtype=float)
+            sums *= is_last
+            np.maximum.accumulate(sums, axis=2, out=sums)
+            sums[np.isnan(scores[:, :, -1])] = np.nan  # they come last
+            return sums
 
         return Ranking(add(actual * weight), add(~actual * weight))
 
