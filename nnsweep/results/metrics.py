@@ -16,7 +16,7 @@ from nnsweep.results.wording import fixed, whole, write_digits
 from nnsweep.text import printable
 
 ACCURACY = "test_accuracy"
-SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds")
+SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds", "_ece")
 UNBOUNDED = (-math.inf, math.inf)
 NAME = re.compile(r"(?:(best|final|max|min)_)?(train|val|test)_(.+)")
 MOMENTS = {"": "", "best": "best ", "final": "final ", "max": "maximum ", "min": "minimum "}
@@ -153,6 +153,18 @@ def is_accuracy(metric: str) -> bool:
 def is_bounded(metric: str) -> bool:
     """Tell whether a metric has a least and a largest value, as an accuracy has."""
     return all(map(math.isfinite, bound_metric(metric)))
+
+
+def name_scale(metric: str) -> str:
+    """Name the scale on which the interval of a metric's mean is made; empty for the one that it is measured on.
+
+    Examples
+    --------
+    >>> name_scale("test_accuracy"), name_scale("test_rmse"), name_scale("duration_seconds")
+    ('the scale of log odds', 'a logarithmic scale', '')
+    """
+    n_bounds = sum(map(math.isfinite, bound_metric(metric)))
+    return ("", "a logarithmic scale", "the scale of log odds")[n_bounds]
 
 
 def take_possible(metric: str, numbers: Iterable[float]) -> list[float | None]:

@@ -15,7 +15,7 @@ import pandas as pd
 from nnsweep.errors import ConfigError
 from nnsweep.results.factors import ARCHITECTURE, EXTENT
 from nnsweep.results.frame import plain, rows
-from nnsweep.results.metrics import find_validation_metric, is_bounded
+from nnsweep.results.metrics import find_validation_metric, is_bounded, name_scale
 from nnsweep.results.report.content import Row
 from nnsweep.results.report.section_answer import warn_of_optimism
 from nnsweep.results.report.study import Study
@@ -252,8 +252,10 @@ def _write_caption(study: Study, marks: Sequence[str], *, is_even: bool, n_left_
 def describe_interval(study: Study) -> str:
     """Say how the interval of a mean is made, in half a sentence."""
     k = int(study.configurations.attrs["n_simultaneous"])
-    scale = " on the scale of log odds" if is_bounded(study.metric) else ""
-    return f"Student's t{scale}" + (f"; with Bonferroni's correction, all {k:,} hold at once" if k > 1 else "")
+    scale = name_scale(study.metric)
+    return f"Student's t{f' on {scale}' * bool(scale)}" + (
+        f"; with Bonferroni's correction, all {k:,} hold at once" if k > 1 else ""
+    )
 
 
 def explain_epoch(study: Study) -> Iterable[str]:

@@ -4,11 +4,13 @@ They are compared over their repeats, and example by example on the same test se
 where each has one seed.
 """
 
+import math
+
 import pandas as pd
 
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import rows
-from nnsweep.results.metrics import bound_metric, is_bounded
+from nnsweep.results.metrics import bound_metric, name_scale
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.section_answer import plan_more_seeds
 from nnsweep.results.report.study import Study
@@ -97,9 +99,11 @@ def _explain_intervals(study: Study) -> list[str]:
     """Say what the interval of a mean is, and of what it speaks."""
     k, kind, of = int(study.configurations.attrs["n_simultaneous"]), study.kind, percent(study.confidence)
     notes = [f"The {of} interval of a mean is Student's t interval, from one value for each {kind}."]
-    if is_bounded(study.metric):
-        ends = " and ".join(f"{end:g}" for end in bound_metric(study.metric))
-        notes.append(f"It is computed on the scale of log odds, so that it stays between {ends}.")
+    low, high = bound_metric(study.metric)
+    if scale := name_scale(study.metric):
+        within = f"above {low:g}" if math.isinf(high) else f"below {high:g}" if math.isinf(low) else ""
+        within = within or f"between {low:g} and {high:g}"
+        notes.append(f"It is computed on {scale}, so that it stays {within}.")
     if k > 1:
         level = f"{100 * (1 - (1 - study.confidence) / k):.4g} %"
         notes.append(

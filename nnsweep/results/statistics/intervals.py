@@ -1,7 +1,8 @@
 """Intervals: how sure a mean or a share is, given the few values there are of it.
 
 The interval of an accuracy's mean is Student's on the scale of log odds, so it stays between 0 and 1 and reaches
-further towards the side on which results near 0 or 1 have their tail. No interval of a mean is of any use where a
+further towards the side on which results near 0 or 1 have their tail; that of a loss is so on a logarithmic scale, and
+stays above 0. No interval of a mean is of any use where a
 training sometimes collapses and the sample happens to hold no collapse; the share of runs that succeed, with an
 interval of its own, and the mean of those that do say what a mean of all cannot.
 `experiments/statistics/intervals.md` compares this interval with others by simulation.
@@ -47,6 +48,8 @@ def estimate_mean(
         expit(logit(mean) ± h / (mean (1 - mean)))
 
     What is estimated is the mean of the values itself, not that of their logits. Other bounds are moved to 0 and 1.
+    With one bound alone it is ``mean ± h`` on the scale of the logarithm of the distance to it: above 0,
+    ``mean · exp(±h / mean)``.
 
     Folds and splits of one table share training examples, so their results are correlated; the correction for that is
     ``overlap = n_test / n_train`` (Nadeau and Bengio, Machine Learning 52, 2003), and 0 for independent values.
@@ -60,7 +63,7 @@ def estimate_mean(
     overlap : float
         Test examples for each training example of one fold or split.
     bounds : (float, float)
-        The least and the largest value that is possible: ``(0, 1)`` for an accuracy.
+        The least and the largest value that is possible: ``(0, 1)`` for an accuracy, ``(0, inf)`` for a loss.
 
     Returns
     -------
@@ -95,16 +98,20 @@ def estimate_mean(
 
 
 def widen_within(mean: float, half: float, bounds: tuple[float, float]) -> tuple[float, float]:
-    """Give the ends of an interval of so much on either side, on the scale of logits if it has bounds.
+    """Give the ends of an interval of so much on either side, on the scale of logits or of logarithms if it has bounds.
 
     Examples
     --------
     >>> [round(end, 3) for end in widen_within(0.95, 0.1, (0, 1))], widen_within(2.0, 0.5, UNBOUNDED)
     ([0.698, 0.994], (1.5, 2.5))
+    >>> [round(end, 3) for end in widen_within(0.1, 0.1, (0, math.inf))]
+    [0.037, 0.272]
     """
     low, high = bounds
-    if half == 0 or math.isinf(high - low):
+    if half == 0 or (math.isinf(low) and math.isinf(high)):
         return mean - half, mean + half
+    if math.isinf(high - low):
+        return _widen_from(mean, half, low if math.isinf(high) else high)
     place = (mean - low) / (high - low)
     if not 0 < place < 1:  # at an end there are no odds: nothing but rounding is left on either side of it
         return max(low, mean - half), min(high, mean + half)
@@ -112,6 +119,15 @@ def widen_within(mean: float, half: float, bounds: tuple[float, float]) -> tuple
     ends = (low + (high - low) / (1 + math.exp(min(-logit + sign * aside, LARGEST_LOGIT))) for sign in (1, -1))
     lower, upper = ends
     return lower, upper
+
+
+def _widen_from(mean: float, half: float, bound: float) -> tuple[float, float]:
+    """Give the ends of an interval that stays on its side of one bound; beyond it nothing is known of its scale."""
+    room = mean - bound
+    if room == 0:
+        return mean - half, mean + half
+    ends = [bound + room * math.exp(sign * min(half / abs(room), LARGEST_LOGIT)) for sign in (-1, 1)]
+    return min(ends), max(ends)
 
 
 def compute_interquartile_mean(values: Sequence[float]) -> float:
