@@ -9,8 +9,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, is_multilabel
 from sklearn.utils.validation import column_or_1d
 
+from nnsweep.estimator.configurable import keep_options, list_choices
 from nnsweep.estimator.fitting import Fit
-from nnsweep.estimator.options import keep_options, list_choices
 from nnsweep.estimator.perceptron import Perceptron
 from nnsweep.estimator.samples import TargetKind
 from nnsweep.mlp.arrays import FloatArray

@@ -1,34 +1,23 @@
 """The estimator's options: the recipe that they stand for, and their equivalents elsewhere.
 
-Users of scikit-learn's `MLPClassifier` and of the command line know some of them by other names, which an error
-translates. The options' documentation is completed here with the choices that are registered.
+Users of scikit-learn's networks and of the command line know some of them by other names, which an error translates.
 """
 
-import functools
-import inspect
 import json
 import re
-import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from string import Template
-from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from nnsweep.jobs.groups import list_names, read_defaults
+from nnsweep.jobs.groups import read_defaults
 from nnsweep.jobs.job import TABLE_WEIGHT_DECAY, Recipe
 from nnsweep.jobs.schema import Settings, within
 from nnsweep.mlp.choices import Range
-from nnsweep.mlp.losses import LOSSES
-from nnsweep.mlp.measures import DEFAULT_MEASURES, list_measures
 from nnsweep.text import printable, suggest_nearest
-
-P = ParamSpec("P")
-Self = TypeVar("Self")
-Documented = TypeVar("Documented", bound=type)
 
 MOVED = ("momentum", "beta_1", "beta_2", "epsilon", "decay")
 """Constants of update rules that were options of their own before `solver` took settings."""
@@ -114,48 +103,6 @@ def move_constants(options: Mapping[str, Any], solver: Any) -> dict[str, Any]:
     message = f"set {' and '.join(moved)} in `solver`, where the rule's settings are now: solver={solver!r}"
     warnings.warn(message, FutureWarning, stacklevel=3)
     return {name: value for name, value in options.items() if name not in moved} | {"solver": solver}
-
-
-def keep_options(init: Callable[Concatenate[Self, P], None]) -> Callable[Concatenate[Self, P], None]:
-    """Let a constructor that is only a signature keep its arguments as attributes, as scikit-learn wants it.
-
-    A name that it does not know is refused with the option that may be meant.
-    """
-    signature = inspect.signature(init)
-    known = [*signature.parameters][1:]
-
-    @functools.wraps(init)
-    def construct(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        options: Any = move_constants(kwargs, signature.parameters["solver"].default)
-        for name in options:
-            if name not in known:
-                message = f"{type(self).__name__}() got an unexpected keyword argument {name!r}"
-                raise TypeError(f"{message}; {suggest_option(name, known)}")
-        given = signature.bind(self, *args, **options)
-        given.apply_defaults()
-        for name in known:
-            setattr(self, name, given.arguments[name])
-
-    return construct
-
-
-def list_choices(documented: Documented) -> Documented:
-    """Complete a class's documentation: names of choices, and the parent's ``$parameters`` and ``$attributes``."""
-    texts = {}
-    groups = {group: list_names(group) for group in ("activation", "schedule", "optimizer", "init")}
-    groups["regression_losses"] = [
-        name for name, maker in LOSSES.items() if (loss := maker()) and loss.task == "regression"
-    ]
-    for task in DEFAULT_MEASURES:
-        groups[f"{task}_measures"] = list_measures(task)
-    for group, names in groups.items():
-        *others, last = names
-        texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
-    _, *sections = re.split(r"    (Parameters|Attributes)\n    -+\n", documented.__bases__[-1].__doc__ or "")
-    for name, text in zip(sections[::2], sections[1::2], strict=True):
-        texts[name.lower()] = text.strip()
-    documented.__doc__ = Template(documented.__doc__ or "").substitute(texts)
-    return documented
 
 
 _OPTIONS = {

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
-from nnsweep.estimator.options import keep_options, list_choices
+from nnsweep.estimator.configurable import keep_options, list_choices
 from nnsweep.estimator.perceptron import Perceptron
 from nnsweep.estimator.samples import TargetKind
 from nnsweep.mlp.arrays import FloatArray
