@@ -36,6 +36,10 @@ _LIST = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) el
 _PIECES = {name: maker for name, maker in SCHEDULES.signatures.items() if name not in ("join", "reduce_on_plateau")}
 _Piece = Annotated[Part, one_choice(_PIECES, without=SCHEDULES.given)]
 _LAYERS = {"layers": (Annotated[tuple[Annotated[str, one_of(ACTIVATIONS)], ...], _LIST] | None, None)}
+_FIRST: dict[str, Any] = {
+    "bias_std": (Annotated[float, within(Range(ge=0))], 0.0),
+    "zero_output": (bool, False),
+}
 _WEIGHT_DECAY = {"weight_decay": (Annotated[float, within(Range(ge=0))] | None, None)}
 TABLE_WEIGHT_DECAY = 0.01
 """The weight decay for null where the data are a table of the user's, and the estimator's; see experiments/defaults."""
@@ -76,6 +80,8 @@ class Arch(Settings):
     width: Annotated[int, within(Range(ge=1))] | None = None
     normalization: Normalization | None = None
     residual: bool = False
+    scaling_layer: bool = False
+    parametrization: Literal["ntk"] | None = None
 
     @model_validator(mode="after")
     def _require_one_form(self) -> "Arch":
@@ -94,7 +100,12 @@ class Arch(Settings):
     def options(self) -> dict[str, Any]:
         """Return what a network may have besides layers of some sizes; what it has not is None or false."""
         is_residual = self.residual and any(one == next_one for one, next_one in pairwise(self.sizes))
-        return {"normalization": self.normalization if self.sizes else None, "residual": is_residual}
+        return {
+            "normalization": self.normalization if self.sizes else None,
+            "residual": is_residual,
+            "scaling_layer": self.scaling_layer,
+            "parametrization": self.parametrization,
+        }
 
 
 class Recipe(Settings):
@@ -105,7 +116,7 @@ class Recipe(Settings):
     output_activation: Annotated[str, one_of(ACTIVATIONS)]
     schedule: Annotated[Part, one_choice(SCHEDULES.signatures, without=SCHEDULES.given, replace={Schedule: _Piece})]
     optimizer: Annotated[Part, one_choice(OPTIMIZERS.signatures, more=_WEIGHT_DECAY)]
-    init: Annotated[Part, one_choice(INITIALIZERS.signatures)]
+    init: Annotated[Part, one_choice(INITIALIZERS.signatures, more=_FIRST)]
     # recorded configurations may be older than the choice of a loss
     loss: Annotated[Part, one_choice(LOSSES.signatures)] = Field(
         default_factory=lambda: cast(Part, {"name": "auto"}), validate_default=True
@@ -182,6 +193,7 @@ class Recipe(Settings):
             schedule=self.rule(),
             learning_rate=learning_rate,
             hyperparameters=constants,
+            **self.init.settings(),
             weight_decay=weight_decay or 0.0,
         )
 
@@ -215,7 +227,7 @@ _LAYOUT = ("header", "separator", "skip_lines", "comment", "quote", "unnamed", "
 _CELLS = ("decimal", "thousands", "date_format", "missing_marks")
 _LATER: dict[str, tuple[str, ...]] = {
     "activation": ("layers",),
-    "trainer": ("class_weight", "ema", "measures", "select", "calibrate"),
+    "trainer": ("class_weight", "ema", "bias_rate_factor", "scale_rate_factor", "measures", "select", "calibrate"),
     "data": ("ignore", "rare", "split_by", "task", "weight", "scaling", *_LAYOUT, *_CELLS),
 }
 """Settings, by group, that are younger than the first keys; null stands for what was done before they existed."""
@@ -380,6 +392,7 @@ class Job(Recipe):
             for name in names:
                 if identity[group].get(name) is None:
                     identity[group].pop(name, None)
+        identity["init"] = {name: value for name, value in identity["init"].items() if value}  # nor these two where off
         if identity["trainer"].get("select") in _USUAL_SELECTIONS:  # so do they here
             del identity["trainer"]["select"]
         if identity["loss"] in _USUAL_LOSSES:  # the data say which of them it is

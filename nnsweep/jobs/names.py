@@ -26,6 +26,13 @@ from nnsweep.tracking.record import Setting
 GROUPS = ("arch", "activation", "schedule", "optimizer", "init", "loss", "data")
 _NAMED = (*GROUPS, "seed")
 _DEFAULT_DATA = "digits"  # not part of a run's name unless the sweep has other data too
+_LATER = (
+    *(
+        f"trainer.{name}"
+        for name in ("sealed_test", "measures", "select", "ema", "bias_rate_factor", "scale_rate_factor")
+    ),
+    *("activation.layers", "init.bias_std", "init.zero_output"),
+)
 _SIZES = tuple(f"arch.{name}" for name in ("name", "hidden_layer_sizes", "depth", "width"))
 _PLACES = ("data.path", "data.dataset")
 _PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
@@ -173,8 +180,8 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     """Flatten a job's settings to scalars by dotted name, with the names of the choices first.
 
     Lists become text, and layer sizes one word. The name that a choice's file sets is included where it differs from
-    the choice's own. That the test is sealed and what is measured are included only where it was said, so that runs of
-    earlier versions, which do not have these settings, do not differ.
+    the choice's own. Settings of `_LATER` and options of the architecture are included only where they were given, so
+    that runs of earlier versions, which do not have them, do not differ.
     """
     flat: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
     for name in type(job).model_fields:
@@ -187,7 +194,7 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
         for key, inner in value.model_dump(mode="json").items():
             flat[f"{name}.{key}"] = inner if isinstance(inner, bool | int | float | str | None) else str(inner)
     flat.pop("data.home", None)  # a folder of this machine, which says nothing about the job
-    for name in ("trainer.sealed_test", "trainer.measures", "trainer.select"):
+    for name in _LATER:
         if not flat[name]:
             del flat[name]
     flat |= {f"arch.{name}": value for name, value in job.arch.options().items() if value}

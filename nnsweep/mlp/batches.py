@@ -277,6 +277,11 @@ class Minibatches:
         self.examples, self.batch_size = examples, min(batch_size, examples.n_samples)
         self._memory = np.empty(0)
 
+    @property
+    def n_batches(self) -> int:
+        """How many batches an epoch has."""
+        return -(-self.examples.n_samples // self.batch_size)
+
     def epoch(self, randoms: Sequence[Generator]) -> Iterator[Batch]:
         """Yield one epoch of minibatches for K networks.
 

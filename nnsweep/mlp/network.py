@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Layer(tuple[FloatArray, ...]):
             What normalized pre-activations are multiplied by, before the bias is added.
         mean, variance : (K, 1, fan_out)
             Running statistics of batch normalization; no gradient moves them.
+        scale : (K, fan_in, 1)
+            What each feature is multiplied by before the first layer.
 
     Attributes
     ----------
@@ -68,6 +70,10 @@ class Layer(tuple[FloatArray, ...]):
         """Return the array of that name."""
         return self[self.names.index(name)]
 
+    def replace_arrays(self, **arrays: FloatArray) -> "Layer":
+        """Return a layer that has these arrays in the place of its own, or beside them."""
+        return Layer(**dict(zip(self.names, self, strict=True)) | arrays)
+
     def map(self, function: Callable[[FloatArray], FloatArray]) -> "Layer":
         """Apply a function to every array."""
         return Layer(**{name: function(array) for name, array in zip(self.names, self, strict=True)})
@@ -81,7 +87,7 @@ Shapes: TypeAlias = dict[str, tuple[int, int]]
 def array_shapes(fan_in: int, fan_out: int) -> Shapes:
     """Give the shapes of all arrays that a layer may have."""
     others = dict.fromkeys(("b", "gain", "mean", "variance"), (1, fan_out))
-    return {"W": (fan_in, fan_out), **others}
+    return {"W": (fan_in, fan_out), **others, "scale": (fan_in, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +110,10 @@ class Network:
         How the pre-activations of hidden layers are normalized.
     residual : bool
         Whether a hidden layer that is as wide as the one before adds what comes from there to its own values.
+    scaling_layer : bool
+        Whether each feature is multiplied by a scale that is trained.
+    parametrization : {"ntk"} or None
+        Whether weights are parameters divided by the root of the fan-in, see `nnsweep.mlp.parametrization`.
     """
 
     hidden_layer_sizes: tuple[int, ...]
@@ -113,6 +123,8 @@ class Network:
     dropout: float = 0.0
     normalization: Normalization | None = None
     residual: bool = False
+    scaling_layer: bool = False
+    parametrization: Literal["ntk"] | None = None
 
     def activation_of(self, layer: int) -> Activation:
         """Return the activation of the layer with that number, counted from 0."""
@@ -145,6 +157,8 @@ class Network:
         names = {"W", "b"}
         if self.normalization and number < len(self.hidden_layer_sizes):
             names |= {"gain"} if self.normalization == "layer" else {"gain", "mean", "variance"}
+        if self.scaling_layer and not number:
+            names.add("scale")
         return {name: shape for name, shape in shapes.items() if name in names}
 
 

@@ -5,14 +5,15 @@ Whatever treats all parameters alike (update rules, clipping, copies) works on t
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
 from nnsweep.mlp.initializers import Initializer
-from nnsweep.mlp.network import Layer, Layers, Shapes
+from nnsweep.mlp.network import Layer, Layers, Network, Shapes
+from nnsweep.mlp.parametrization import weight_factor
 
 Order: TypeAlias = tuple[int, int, int]
 BY_NETWORK: Order = (0, 1, 2)
@@ -106,29 +107,61 @@ def sums_of_squares(numbers: FloatArray, dtype: np.dtype) -> FloatArray:
     return sums
 
 
-_ONES = {"gain", "variance"}
+_ONES = {"gain", "variance", "scale"}
+
+
+class Beginning(Protocol):
+    """What the first parameters of one network are drawn by."""
+
+    @property
+    def initializer(self) -> Initializer:
+        """Draws the weights."""
+
+    @property
+    def bias_std(self) -> float:
+        """The standard deviation of the hidden layers' biases; 0 for biases that are all 0."""
+
+    @property
+    def zero_output(self) -> bool:
+        """Whether the last layer's weights are all 0."""
 
 
 def draw_first_layers(
-    shapes: Sequence[Shapes], initializers: Sequence[Initializer], randoms: Sequence[Generator]
+    network: Network, sizes: Sequence[int], beginnings: Sequence[Beginning], randoms: Sequence[Generator]
 ) -> Layers:
-    """Draw the first weights of K networks.
+    """Draw the first parameters of K networks.
 
     Parameters
     ----------
-    shapes : sequence of dict
-        What `Network.list_shapes` gives.
-    initializers, randoms : sequences of length K
+    network : Network
+        What they have in common.
+    sizes : sequence of int
+        n_features, the hidden sizes, n_outputs.
+    beginnings, randoms : sequences of length K
         Each network's own.
 
     Returns
     -------
     list of Layer
-        In float64. Biases and means begin with 0, gains and variances with 1.
+        In float64. The weights that come of the parameters are what the initializer has drawn. Means begin with 0;
+        gains, variances and scales with 1.
     """
+    networks = [_draw_network(network, sizes, *own) for own in zip(beginnings, randoms, strict=True)]
+    return [
+        Layer(**{name: np.stack(arrays) for name, *arrays in zip(layers[0].names, *layers, strict=True)})
+        for layers in zip(*networks, strict=True)
+    ]
+
+
+def _draw_network(network: Network, sizes: Sequence[int], beginning: Beginning, random: Generator) -> Layers:
+    """Draw the first parameters of one network, without an axis of networks."""
     layers = []
-    for arrays in shapes:
-        W = [draw(random, *arrays["W"]) for draw, random in zip(initializers, randoms, strict=True)]
-        others = {name: np.full((len(W), *arrays[name]), float(name in _ONES)) for name in arrays if name != "W"}
-        layers.append(Layer(np.stack(W), **others))
+    for number, shapes in enumerate(network.list_shapes(sizes)):
+        is_last = number == len(network.hidden_layer_sizes)
+        arrays = {name: np.full(shape, float(name in _ONES)) for name, shape in shapes.items()}
+        if not (is_last and beginning.zero_output):
+            arrays["W"] = beginning.initializer(random, *shapes["W"]) / weight_factor(network, shapes["W"][0])
+        if beginning.bias_std and not is_last:
+            arrays["b"] = random.normal(0.0, beginning.bias_std, shapes["b"])
+        layers.append(Layer(**arrays))
     return layers

@@ -27,8 +27,8 @@ from nnsweep.mlp.parameters import (
     draw_first_layers,
     sums_of_squares,
 )
-from nnsweep.mlp.parametrization import fold
-from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule
+from nnsweep.mlp.parametrization import carry_to_parameters, compute_weights, fold, is_reparametrized, unfold
+from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule, StepSchedule
 from nnsweep.mlp.snapshot import Snapshot, list_sizes
 from nnsweep.mlp.threads import Threads
 
@@ -44,11 +44,15 @@ class Member:
     initializer : Initializer
         Draws the first weights.
     schedule : Schedule or ReduceOnPlateau
-        Epoch to learning rate.
+        Epoch to learning rate; a `StepSchedule` is asked before every step.
     learning_rate : float
         The base rate, recorded for the epoch before the first descent.
     hyperparameters : mapping of str to float
         The update rule's other constants, such as ``momentum``.
+    bias_std : float
+        The standard deviation of the hidden layers' first biases; 0 for biases that begin with 0.
+    zero_output : bool
+        Whether the last layer begins with weights of 0.
     weight_decay : float
         L2: the cost gains half of it times the sum of the squared weights (not the biases). With a
         decoupled rule the weights shrink by ``learning_rate * weight_decay`` a step instead.
@@ -61,6 +65,8 @@ class Member:
     schedule: Schedule | ReduceOnPlateau
     learning_rate: float
     hyperparameters: Mapping[str, float]
+    bias_std: float = 0.0
+    zero_output: bool = False
     weight_decay: float = 0.0
     layers: Layers | None = None
 
@@ -82,13 +88,13 @@ class Learner:
         self.order.bit_generator.state = snapshot.order
         self.dropout.bit_generator.state = snapshot.dropout
 
-    def rate(self, epoch: int) -> float:
-        """Give the learning rate of an epoch, which is its own from then on."""
+    def rate(self, epoch: int, share: float = 0.0) -> float:
+        """Give the learning rate after a share of an epoch, which is its own from then on."""
         schedule = self.member.schedule
         if self.plateau is not None:
             self.learning_rate = self.plateau.learning_rate
         elif not isinstance(schedule, ReduceOnPlateau):
-            self.learning_rate = schedule(epoch)
+            self.learning_rate = schedule(epoch + share if isinstance(schedule, StepSchedule) else epoch)
         return self.learning_rate
 
     def observe(self, train_cost: float) -> None:
@@ -127,6 +133,8 @@ class Stack:
         What training lowers; None for the cross-entropy of one class a sample.
     ema : float or None
         How much of the parameters' running average a step keeps; None if the parameters themselves are measured.
+    rate_factors : mapping of str to float
+        What the learning rate of some arrays of a layer is multiplied by, by their name.
     """
 
     def __init__(
@@ -141,20 +149,20 @@ class Stack:
         class_weights: FloatArray | None = None,
         loss: Loss | None = None,
         ema: float | None = None,
+        rate_factors: Mapping[str, float] | None = None,
     ) -> None:
         self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
         # the largest is 1: the mean is the same, equal weights change no bit, and none is lost in the precision
         self.class_weights = None if class_weights is None else class_weights / class_weights.max()
-        self.loss, self.ema = loss or cross_entropy(), ema
+        self.loss, self.ema, self.rate_factors = loss or cross_entropy(), ema, rate_factors or {}
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
-        initializers = [member.initializer for member in members]
         self.sizes = tuple(sizes)
-        shapes, randoms = network.list_shapes(sizes), [learner.first_weights for learner in self.learners]
-        self.parameters = Parameters(shapes, len(members), dtype)
-        self.parameters.assign(draw_first_layers(shapes, initializers, randoms))
+        self.parameters = Parameters(network.list_shapes(sizes), len(members), dtype)
+        randoms = [learner.first_weights for learner in self.learners]
+        self.parameters.assign(draw_first_layers(network, sizes, members, randoms))
         for number, member in enumerate(members):
             if member.layers is not None:
-                self.parameters.assign(member.layers, slice(number, number + 1))
+                self.parameters.assign(unfold(network, member.layers), slice(number, number + 1))
         self._begin(BY_NETWORK, full_batch=False)
 
     def _begin(self, order: Order, *, full_batch: bool) -> None:
@@ -165,9 +173,27 @@ class Stack:
         self.spares = {0: self.parameters.zeros_like()}  # by thread
         self.slots = [self.parameters.zeros_like() for _ in range(self.optimizer.n_slots)]
         self.averages = [] if self.ema is None else [self.parameters.zeros_like()]
-        self._measured: Layers | None = None
+        self.weights = self.parameters.zeros_like() if is_reparametrized(self.network) else None
+        self._rate_factors = self._lay_rate_factors()
+        self._refresh()
         self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
         self._set_constants()
+
+    def _lay_rate_factors(self) -> Sequence[FloatArray]:
+        """Lay what learning rates are multiplied by as the parameters lie: (1, m, n) for each block, if they differ."""
+        if not self.rate_factors:
+            return ()
+        factors = Parameters(self.parameters.shapes, 1, self.dtype, self.parameters.order)
+        for layer in factors.layers:
+            for name, array in zip(layer.names, layer, strict=True):
+                array[...] = self.rate_factors.get(name, 1.0)
+        return factors.blocks
+
+    def _refresh(self) -> None:
+        """Make the weights anew that come of the parameters."""
+        self._measured: Layers | None = None
+        if self.weights is not None:
+            compute_weights(self.network, self.parameters.layers, self.weights.layers)
 
     def _set_constants(self) -> None:
         members = [learner.member for learner in self.learners]
@@ -186,8 +212,8 @@ class Stack:
 
     @property
     def layers(self) -> Layers:
-        """The parameters; they go on changing."""
-        return self.parameters.layers
+        """The weights of training, and all else that samples pass; they go on changing."""
+        return (self.weights or self.parameters).layers
 
     @property
     def measured_layers(self) -> Layers:
@@ -203,7 +229,7 @@ class Stack:
             if self.ema is not None and self.steps:
                 share = 1 - self.ema**self.steps
                 layers = [layer.map(lambda sums: sums / share) for layer in self.averages[0].layers]
-            self._measured = fold(layers)
+            self._measured = fold(self.network, layers)
         return self._measured
 
     @property
@@ -221,7 +247,9 @@ class Stack:
         self.learners = [learner for learner, stays in zip(self.learners, keep, strict=True) if stays]
         for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots, *self.averages):
             parameters.keep(keep)
-        self._measured = None
+        if self.weights is not None:
+            self.weights.keep(keep)
+        self._refresh()
         self.buffers_by_size.clear()
         self._set_constants()
 
@@ -258,7 +286,7 @@ class Stack:
             for parameters, layers in zip(self._lasting(), lasting, strict=True):
                 parameters.assign(layers, slice(index, index + 1))
         self.epoch, self.steps = snapshots[0].epoch, snapshots[0].steps
-        self._measured = None
+        self._refresh()
 
     def _require_fit(self, learner: Learner, snapshot: Snapshot) -> None:
         facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
@@ -341,8 +369,11 @@ class Stack:
         batches = Minibatches(examples, batch_size)
         while True:
             rates, total = self._rates(), np.zeros(len(self.learners))
+            by_step = any(isinstance(learner.member.schedule, StepSchedule) for learner in self.learners)
+            orders = [learner.order for learner in self.learners]
             with np.errstate(over="ignore", invalid="ignore"):
-                for batch in batches.epoch([learner.order for learner in self.learners]):
+                for number, batch in enumerate(batches.epoch(orders)):
+                    rates = self._rates(number / batches.n_batches) if by_step else rates
                     weight = self._sum_weights(batch)
                     penalty = self._penalty() * np.asarray(weight, self.dtype)
                     masks = self._draw_masks(batch.X.n_samples)
@@ -369,8 +400,8 @@ class Stack:
         """How many multiplications by weights a sample is on its way forward; back there are twice as many."""
         return sum(layer.W.size for layer in self.layers)
 
-    def _rates(self) -> FloatArray:
-        return self._column([learner.rate(self.epoch) for learner in self.learners])
+    def _rates(self, share: float = 0.0) -> FloatArray:
+        return self._column([learner.rate(self.epoch, share) for learner in self.learners])
 
     @_quietly
     def _look(self, parts: Sequence[Batch], threads: Threads, *, back: bool = True) -> FloatArray:
@@ -471,7 +502,8 @@ class Stack:
 
     def _descend(self, rates: FloatArray) -> None:
         """Follow the gradient, which is not kept."""
-        self._measured = None
+        if self.weights is not None:
+            carry_to_parameters(self.network, self.parameters.layers, self.gradient.layers)
         if self.network.normalization == "batch":
             self._keep_statistics()
         if self.decays:
@@ -479,11 +511,16 @@ class Stack:
         if self.clip_norm is not None:
             self._clip(self.clip_norm)
         self.steps += 1
+        own_rates: list[FloatArray] = [rates * factors for factors in self._rate_factors]
+        own_rates = own_rates or [rates, rates]
         for number, (block, gradient) in enumerate(zip(self.parameters.blocks, self.gradient.blocks, strict=True)):
             slots = [slot.blocks[number] for slot in self.slots]
-            self.optimizer.update(block, gradient, slots, self.steps, learning_rate=rates, **self.hyperparameters)
+            self.optimizer.update(
+                block, gradient, slots, self.steps, learning_rate=own_rates[number], **self.hyperparameters
+            )
         if self.ema is not None:
             self._average(self.ema)
+        self._refresh()
 
     def _keep_statistics(self) -> None:
         """Let the running statistics follow those of the batch, which stand in their place in the gradient."""

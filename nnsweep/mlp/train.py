@@ -93,6 +93,8 @@ class Training:
     ema : float or None
         Measure and keep a running average of the parameters, of which each step leaves this share; see
         `Stack.measured_layers`. None for the parameters themselves.
+    bias_rate_factor, scale_rate_factor : float or None
+        What the learning rate is multiplied by for biases, and for the scales of features; None for 1.
     measures : tuple of str or None
         What is measured of the validation and the test part, of `nnsweep.mlp.measures.MEASURES`; None for what is usual
         for the task.
@@ -118,6 +120,8 @@ class Training:
     loss: Loss | None = None
     sealed_test: bool = False
     ema: ShrinkFactor | None = None
+    bias_rate_factor: Positive | None = None
+    scale_rate_factor: Positive | None = None
     measures: MeasureNames | None = None
     select: SelectName | None = None
 
@@ -296,6 +300,7 @@ def _stack(
         if splits.task != "classification":
             raise ValueError(f"`class_weight` is for classification, and this is {splits.task}: use None")
         weights = class_weights(training.class_weight, learned.y, splits.n_outputs, learned.weight)
+    factors = {"b": training.bias_rate_factor, "scale": training.scale_rate_factor}
     return Stack(
         network,
         members,
@@ -306,6 +311,7 @@ def _stack(
         class_weights=weights,
         loss=loss,
         ema=training.ema,
+        rate_factors={name: factor for name, factor in factors.items() if factor is not None},
     )
 
 

@@ -16,7 +16,7 @@ from nnsweep.jobs.overrides import make_overrides
 from nnsweep.mlp.choices import interval
 
 FILES = [(group, name) for group in GROUPS for name in list_names(group)]
-BESIDES = {"activation": {"layers"}, "optimizer": {"weight_decay"}}
+BESIDES = {"activation": {"layers"}, "init": {"bias_std", "zero_output"}, "optimizer": {"weight_decay"}}
 """Settings, by group, that its functions do not take."""
 
 

@@ -55,6 +55,7 @@ def other(path, value):
     texts = {"output_activation": "swish", "dtype": "float64" if value == "float32" else "float32"}
     texts |= {"vectorizer_fit": "train_and_test", "analyzer": "char"}
     missing = {"patience": 3, "clip_norm": 1.5, "batch_size": 7, "max_features": 50, "categories": ["sci.med"]}
+    missing |= {"bias_rate_factor": 0.1, "scale_rate_factor": 6.0, "parametrization": "ntk"}
     missing |= {"ema": 0.9, "class_weight": "balanced", "weight_decay": 0.125, "layers": ["tanh"]}
     missing |= {"measures": ["log_loss"], "select": "val_log_loss", "calibrate": "temperature"}
     missing |= {"decimal": "comma", "thousands": "point", "date_format": "%d.%m.%Y", "missing_marks": ["unknown", -999]}
@@ -342,10 +343,17 @@ def test_activations_that_are_not_one_for_each_layer_are_refused(job):
         job("arch=deep", "activation.layers=[tanh]")
 
 
+YOUNG = [
+    *(("arch", name) for name in ("normalization", "residual", "scaling_layer", "parametrization")),
+    *(("trainer", name) for name in ("ema", "bias_rate_factor", "scale_rate_factor")),
+    *(("init", name) for name in ("bias_std", "zero_output")),
+]
+
+
 def test_configuration_without_options_of_a_network_makes_the_same_job(values, job):
     given = values()
-    for name in ("normalization", "residual"):
-        del given["arch"][name]
+    for group, name in YOUNG:
+        del given[group][name]
     assert job_of(given) == job()
     assert job_of(given).key("d") == job().key("d")
 

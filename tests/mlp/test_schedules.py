@@ -9,6 +9,7 @@ from nnsweep.mlp.schedules import (
     Plateau,
     constant,
     cosine,
+    coslog,
     exp,
     inv,
     join,
@@ -49,6 +50,9 @@ CLOSED_FORMS = [
     (multistep, {"boundaries": ()}, {0: 0.5, 10**6: 0.5}),
     (cosine, {"decay_epochs": 8, "end_value": 0.1},
      {0: 0.5, 2: half_cosine(0.5, 0.1, 0.25), 4: 0.3, 7: half_cosine(0.5, 0.1, 7 / 8), 8: 0.1, 9: 0.1, 10**6: 0.1}),
+    (coslog, {"decay_epochs": 15}, {0: 0, 1: 0, 3: 0, 15: 0, 16: 0, math.sqrt(2) - 1: 0.5, 4.5: 0.25 * (
+        1 - math.cos(2 * math.pi * math.log2(5.5)))}),
+    (coslog, {"decay_epochs": 7, "n_cycles": 3}, {0: 0, 1: 0, 3: 0, 7: 0, 2 * math.sqrt(2) - 1: 0.5}),
     (linear_warmup, {"warmup_epochs": 4, "start_factor": 0.2}, {0: 0.1, 1: 0.2, 3: 0.4, 4: 0.5, 5: 0.5, 10**6: 0.5}),
     (warm_restarts, {"period_epochs": 4}, {0: 0.5, 2: 0.25, 3: half_cosine(0.5, 0, 0.75), 4: 0.5, 4 * 10**6: 0.5}),
     (warm_restarts, {"period_epochs": 2, "period_factor": 3, "end_value": 0.1},
