@@ -26,7 +26,7 @@ from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import cosine
 from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
-from nnsweep.model.ensemble import evaluate, select_members
+from nnsweep.model.ensemble import measure_values, select_members
 from nnsweep.model.predictor import Model
 
 DATA = {
@@ -72,7 +72,7 @@ def compare(name: str, split_seed: int) -> Iterator[tuple[str, int, float, float
     on_val, on_test, val, test = train_candidates(name, split_seed)
 
     def measure(measure: str, values: list[FloatArray], part: Examples) -> FloatArray:
-        return evaluate(MEASURES[measure], CLASSES, np.stack(values), part)
+        return measure_values(MEASURES[measure], CLASSES, np.stack(values), part)
 
     ranks = np.lexsort((measure("log_loss", on_val, val), -measure("accuracy", on_val, val)))
     alone = [on_test[int(ranks[0])]]

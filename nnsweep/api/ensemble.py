@@ -21,8 +21,8 @@ from nnsweep.model.ensemble import (
     Gain,
     choose_measure,
     combine_models,
-    evaluate,
     measure_gain,
+    measure_values,
     require_alike,
     select_members,
 )
@@ -206,7 +206,7 @@ def _assess(
 ) -> tuple[dict[str, float], list[Gain]]:
     """Measure an ensemble on both parts, and what it gains over its best member on the test part."""
     values = predict_values(model, val.X)[np.newaxis]
-    metrics = {f"best_val_{one.name}": float(evaluate(one, model, values, val)[0]) for one in measures}
+    metrics = {f"best_val_{one.name}": float(measure_values(one, model, values, val)[0]) for one in measures}
     gains = []
     if test is not None:
         both = np.stack([predict_values(one, test.X) for one in (model, best)])

@@ -16,7 +16,7 @@ from nnsweep.data.load import load
 from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import DataError
 from nnsweep.mlp.measures import MEASURES
-from nnsweep.model.ensemble import evaluate
+from nnsweep.model.ensemble import measure_values
 from nnsweep.model.predictor import FORMAT, Model, predict_values, predictions, read
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
@@ -399,7 +399,7 @@ def test_every_kind_of_network_leaves_as_it_was_measured(words, metric, nnsweep,
     table = pd.DataFrame(raw, columns=names)
     values = predict_values(model, prepared.features(table, model.about["preparation"], model.preparation))
     measure = MEASURES[metric.removeprefix("test_").removeprefix("calibrated_")]
-    found = evaluate(measure, model, values[None], data.test)
+    found = measure_values(measure, model, values[None], data.test)
     np.testing.assert_allclose(found, record.metrics[metric], rtol=2e-5)
     session = onnxruntime.InferenceSession(study / "model.onnx", providers=["CPUExecutionProvider"])
     told = session.run(None, {name: raw[:, [place]] for place, name in enumerate(names)})[-1]

@@ -8,7 +8,14 @@ from sklearn import metrics
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.measures import MEASURES
-from nnsweep.model.ensemble import choose_measure, combine_models, evaluate, measure_gain, require_alike, select_members
+from nnsweep.model.ensemble import (
+    choose_measure,
+    combine_models,
+    measure_gain,
+    measure_values,
+    require_alike,
+    select_members,
+)
 from nnsweep.model.predictor import Model
 
 SHARES = arrays(np.float64, (7, 5, 2), elements=st.floats(0.01, 1)).map(lambda a: a / a.sum(axis=2, keepdims=True))
@@ -53,10 +60,10 @@ def test_a_candidate_that_cannot_be_measured_is_not_picked():
 def test_averaged_probabilities_are_measured_as_they_are():
     shares = np.random.default_rng(0).dirichlet([1, 1], size=5)
     weighted = FIVE._replace(weight=np.array([1.0, 2, 0, 3, 1]))
-    found = evaluate(LOSS, CLASSES, shares[None], weighted)
+    found = measure_values(LOSS, CLASSES, shares[None], weighted)
     np.testing.assert_allclose(found, metrics.log_loss(FIVE.y, shares, sample_weight=weighted.weight), rtol=1e-12)
     labels = Examples(FIVE.X, np.array([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1]]))
-    found = evaluate(MEASURES["roc_auc"], Model({"task": "multilabel"}, [], {}), shares[None], labels)
+    found = measure_values(MEASURES["roc_auc"], Model({"task": "multilabel"}, [], {}), shares[None], labels)
     np.testing.assert_allclose(found, metrics.roc_auc_score(labels.y, shares), rtol=1e-12)
 
 
@@ -64,7 +71,7 @@ def test_quantiles_are_measured_as_quantiles():
     random = np.random.default_rng(0)
     y, values = random.normal(size=(9, 2)), random.normal(size=(9, 4))
     model = Model({"task": "regression", "quantiles": [0.1, 0.5]}, [], {})
-    found = evaluate(MEASURES["pinball"], model, values[None], Examples(np.zeros((9, 1)), y))
+    found = measure_values(MEASURES["pinball"], model, values[None], Examples(np.zeros((9, 1)), y))
     losses = [
         metrics.mean_pinball_loss(y[:, target], values[:, 2 * target + place], alpha=quantile)
         for target in (0, 1)
@@ -84,7 +91,7 @@ def test_the_gain_has_the_interval_of_the_bootstrap():
     half = 1.96 * differences.std() / np.sqrt(n)
     assert (gain.ensemble, gain.best) == (right[0].mean(), right[1].mean())
     ends = [differences.mean() - half, differences.mean() + half]
-    np.testing.assert_allclose([gain.low, gain.high], ends, atol=0.005)
+    np.testing.assert_allclose([gain.low, gain.high], ends, atol=0.01)
     assert gain == measure_gain(MEASURES["accuracy"], CLASSES, shares, examples)
     alike = measure_gain(LOSS, CLASSES, shares[[0, 0]], examples)
     assert (alike.low, alike.high) == (0, 0)
