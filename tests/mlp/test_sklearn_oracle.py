@@ -127,7 +127,7 @@ def test_no_hidden_layer_is_logistic_regression(data, network, member, stack_of,
     oracle = LogisticRegression(C=1 / (decay * examples.n_samples), tol=1e-12, max_iter=10_000)
     oracle.fit(examples.X, examples.y)
     one = member(learning_rate=0.3, weight_decay=decay, hyperparameters={"momentum": 0.9})
-    layers = [layer._replace(W=layer.W * 0, b=layer.b * 0) for layer in draw_layers(np.random.default_rng(0), (4, 3))]
+    layers = [layer.map(np.zeros_like) for layer in draw_layers(np.random.default_rng(0), (4, 3))]
     stack = stack_of(network(()), layers, [one], "nesterov")
     costs = stack.train_costs(examples, None)
     for _ in range(3000):
