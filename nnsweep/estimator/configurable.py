@@ -93,11 +93,16 @@ class Configurable(BaseEstimator):  # type: ignore[misc]
         How the hidden layers' values are normalized before their activation.
     residual : bool
         Let a hidden layer that is as wide as the one before add what comes from there.
+    scaling_layer : bool
+        Multiply each feature by a scale that is trained.
+    parametrization : {"ntk"} or None
+        ``ntk``: weights are parameters divided by the root of the fan-in; None: weights are parameters.
     dropout : float
         Share of hidden units left out of each step.
-    init : str
-        Rule that draws the first weights (biases start at 0):
+    init : str or dict
+        Rule that draws the first weights:
         $init.
+        A dict gives its settings, too: ``{"name": "lecun_normal", "bias_std": 1.0, "zero_output": True}``.
     solver : str or dict
         Update rule:
         $optimizer.
@@ -124,6 +129,8 @@ class Configurable(BaseEstimator):  # type: ignore[misc]
     ema : float or None
         Measure and keep a running average of the weights, of which each step leaves this share; None for the weights
         themselves.
+    bias_rate_factor, scale_rate_factor : float or None
+        What the learning rate is multiplied by for biases, and for the scales of features; None for 1.
     early_stopping : bool
         Set a validation part aside, unless `fit` is given one, and end when its value of the measure in `select` has
         not become better by more than `tol` for `n_iter_no_change` epochs. A lower cost at an equal value counts.
@@ -155,14 +162,18 @@ class Configurable(BaseEstimator):  # type: ignore[misc]
     loss: Any
     normalization: str | None
     residual: bool
+    scaling_layer: bool
+    parametrization: str | None
     dropout: float
-    init: str
+    init: Any
     solver: Any
     learning_rate_init: float | None
     learning_rate: Any
     weight_decay: float | None
     clip_norm: float | None
     ema: float | None
+    bias_rate_factor: float | None
+    scale_rate_factor: float | None
     batch_size: int | None
     max_iter: int
     dtype: str

@@ -17,6 +17,7 @@ from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.losses import Loss, make_loss
 from nnsweep.mlp.network import Layers, copy_network
+from nnsweep.mlp.parametrization import unfold
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot
 from nnsweep.mlp.stack import Learner, Member
@@ -156,6 +157,7 @@ def train_one_epoch(fit: Fit, snapshot: Snapshot | None) -> tuple[Trained, Snaps
 def begin_fit(fit: Fit, layers: Layers, epoch: int) -> Snapshot:
     """Make a snapshot of layers that were trained for so many epochs; the update rule remembers nothing of them."""
     learner, training = Learner(0, fit.member()), fit.training()
+    layers = unfold(fit.recipe.network(), layers)
     blank = [layer.map(np.zeros_like) for layer in layers]
     schedule = learner.member.schedule
     return Snapshot(

@@ -123,7 +123,8 @@ _OPTIONS = {
 """The option for a key of the configuration, where that is not its last word."""
 _BESIDE_SOLVER = {"learning_rate": "learning_rate_init", "weight_decay": "weight_decay"}
 """Options of their own, by the name that the configuration has for them among the optimizer's settings."""
-_DICTS = {"activation": "activation", "schedule": "learning_rate", "optimizer": "solver", "loss": "loss"}
+_DICTS = {"activation": "activation", "schedule": "learning_rate", "optimizer": "solver"}
+_DICTS |= {group: group for group in ("loss", "init")}
 """The options that give the settings of a choice, by its group."""
 _KEY = re.compile(r"\b(?:(?:arch|activation|schedule|optimizer|init|loss|trainer)(?:\.\w+)+|schedule(?=:)|seed(?==))")
 
@@ -234,12 +235,14 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
             "hidden_layer_sizes": _sizes(options["hidden_layer_sizes"]),
             "normalization": options["normalization"],
             "residual": options["residual"],
+            "scaling_layer": options["scaling_layer"],
+            "parametrization": options["parametrization"],
         },
         "activation": _choice("activation", options["activation"]),
         "output_activation": options.get("output_activation", "identity"),
         "schedule": _choice("schedule", options["learning_rate"], {"trainer.epochs": options["max_iter"]}),
         "optimizer": optimizer,
-        "init": {"name": options["init"]},
+        "init": _choice("init", options["init"]),
         "loss": _choice("loss", options["loss"]),
         "trainer": {
             "epochs": options["max_iter"],
@@ -254,6 +257,8 @@ def _configuration(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
             "measures": options["measures"],
             "select": options["select"],
             "ema": options["ema"],
+            "bias_rate_factor": options["bias_rate_factor"],
+            "scale_rate_factor": options["scale_rate_factor"],
             "calibrate": options.get("calibrate"),
         },
         "seed": seed,

@@ -15,6 +15,7 @@ from nnsweep.mlp.arrays import Features
 from nnsweep.mlp.batches import GATHERED_BYTES, SHORTEST, TILE_BYTES
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import Network
+from nnsweep.mlp.parametrization import is_reparametrized
 from nnsweep.mlp.train import DENSEST, Splits, Training
 
 
@@ -120,12 +121,10 @@ def footprint(splits: Splits, network: Network, training: Training, n_threads: i
     calls = n_steps * (12 * len(sizes) + 20)
     itemsize = np.dtype(training.dtype).itemsize
     updates = n_steps * n_weights * itemsize * (1 + 2 * training.optimizer.n_slots)
-    copies = (
-        5 + training.optimizer.n_slots + 2 * (training.ema is not None)
-    )  # parameters, gradient, room to compute in, best and last ones
-    widths = (3 + bool(network.normalization)) * sum(sizes[1:]) + (
-        sizes[0] if share > DENSEST and training.batch_size else 0
-    )
+    copies = 5 + training.optimizer.n_slots  # parameters, gradient, room to compute in, best and last ones
+    copies += 2 * (training.ema is not None) + 2 * is_reparametrized(network)  # these, and what is measured of them
+    widths = (3 + bool(network.normalization)) * sum(sizes[1:])
+    widths += sizes[0] if share > DENSEST and training.batch_size else 0
     is_whole = share <= DENSEST or network.normalization == "batch"
     in_tiles = training.batch_size is None and not is_whole  # of these there are never more at once than in a tile
     longest = max(SHORTEST, TILE_BYTES // (itemsize * widths)) if in_tiles else training.batch_size or n_train

@@ -245,9 +245,37 @@ def test_every_setting_of_the_trainer_is_an_option(recipe_of):
 
 
 def test_every_setting_of_the_layers_is_an_option(recipe_of):
-    ours = NNClassifier((9, 9), normalization="layer", residual=True).recipe(np.arange(2))
+    options = {"normalization": "layer", "residual": True, "scaling_layer": True, "parametrization": "ntk"}
+    ours = NNClassifier((9, 9), **options).recipe(np.arange(2))
     theirs = {"name": "custom", "hidden_layer_sizes": (9, 9), "depth": None, "width": None}
-    assert ours.arch.model_dump() == theirs | {"normalization": "layer", "residual": True}
+    assert ours.arch.model_dump() == theirs | options
+
+
+REALMLP = {
+    "hidden_layer_sizes": (256, 256, 256), "activation": "selu", "scaling_layer": True, "parametrization": "ntk",
+    "init": {"name": "lecun_normal", "bias_std": 1.0, "zero_output": True}, "bias_rate_factor": 0.1,
+    "scale_rate_factor": 6.0, "solver": {"name": "adam", "beta_2": 0.95}, "learning_rate_init": 0.04,
+    "learning_rate": "coslog", "weight_decay": 0.0, "loss": {"name": "cross_entropy", "label_smoothing": 0.1},
+    "batch_size": 256, "max_iter": 256,
+}  # fmt: skip
+
+
+def test_realmlp_is_the_preset_of_the_command_line(recipe_of):
+    ours = plain(NNClassifier(**REALMLP).recipe(np.arange(2)))
+    assert ours == recipe_of("experiment=realmlp")
+
+
+def test_a_network_with_scales_goes_on_from_its_weights(iris):
+    X, y = iris
+    small = REALMLP | {"hidden_layer_sizes": (8, 8), "max_iter": 20, "dtype": "float64", "batch_size": 30}
+    ours = NNClassifier(**small).fit(X, y)
+    assert ours.score(X, y) > 0.9
+    assert all(len(layer.names) == 2 for layer in ours._layers())
+    before = ours.predict_proba(X)
+    ours.set_params(warm_start=True, max_iter=1, learning_rate_init=1e-12).fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), before, rtol=1e-6)
+    ours.partial_fit(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), before, rtol=1e-6)
 
 
 LAYERS = [{"normalization": "layer"}, {"normalization": "batch", "residual": True, "ema": 0.9}]
