@@ -89,9 +89,7 @@ def plan_table(settings: Mapping[str, Any]) -> "Callable[[str, RawTable], Datase
     """
     columns, cell_format = pick_settings(ColumnSettings, settings), pick_settings(CellFormat, settings)
     split, words = pick_settings(SplitSettings, settings), pick_settings(Weighing, settings).settings()
-    policy = Policy.of(columns.missing)
-    if split.rare is not None and columns.task is None:  # whoever says what becomes of rare classes has classes
-        columns = replace(columns, task="classification")
+    columns, policy = _name_task(columns, split), Policy.of(columns.missing)
 
     def make(name: str, raw: "RawTable") -> Dataset:
         from nnsweep.data.reading.table_columns import infer_columns
@@ -102,6 +100,11 @@ def plan_table(settings: Mapping[str, Any]) -> "Callable[[str, RawTable], Datase
         return prepare_table(name, rows, split, missing=policy, scaling=scaling, text=words)
 
     return make
+
+
+def _name_task(columns: ColumnSettings, split: SplitSettings) -> ColumnSettings:
+    """Name the task of whoever has not: who says what becomes of rare classes has classes."""
+    return replace(columns, task="classification") if split.rare and columns.task is None else columns
 
 
 class TableSource(NamedTuple):
@@ -275,7 +278,7 @@ def text(
         special = (text, *targets, roles.weight, roles.group, roles.split, roles.split_by)
         used = {find_column(name, names) for name in special if name}
         kinds: dict[str, Any] = {name: "ignore" for name in names if name not in used} | {text: "text"}
-        columns = ColumnSettings(columns=kinds, **vars(roles))
+        columns = _name_task(ColumnSettings(columns=kinds, **vars(roles)), split)
         rows = infer_columns(raw, columns, CellFormat(missing_marks=missing_marks))
         return prepare_texts(name_table(path), rows, split, **options)
 

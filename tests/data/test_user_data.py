@@ -434,6 +434,15 @@ def test_numbers_are_regression_as_scikit_learn_divides_them(cats, made):
     assert data.notes[-1] == "parts: training 76, validation 20, test 24 rows"
 
 
+def test_arrays_may_have_several_targets(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(60.0).reshape(30, 2) / 7
+    np.savez(tmp_path / "cats.npz", X=X, y=y)
+    data = table(path=str(tmp_path / "cats.npz"), standardize=False)
+    assert (data.task, data.target_names, data.n_features) == ("regression", ("y0", "y1"), 2)
+    rows = {(*features, *targets) for part in data.parts.values() for features, targets in zip(*part[:2], strict=True)}
+    assert rows == {*map(tuple, np.column_stack([X, y]).tolist())}
+
+
 def test_several_targets_are_no_features(cats, made):
     data = made(target=("weight", "age"), columns={"note": "ignore"}, group="owner")
     rows = {tuple(row) for part in data.parts.values() for row in part.y.tolist()}
@@ -451,11 +460,13 @@ def test_labels_and_folds(cats, made, tmp_path):
     assert data.test.y.tolist() == expected.tolist()
 
 
-def test_what_becomes_of_rare_classes_is_for_classes_alone(cats, made):
+def test_what_becomes_of_rare_classes_is_for_classes_alone(cats, made, tmp_path):
     with pytest.raises(DataError, match=r"cats\.csv: data\.rare=drop: is for classes, and the task is regression"):
         made(target="weight", task="regression", rare="drop", columns={"note": "ignore"})
     ages = made(target="age", rare="drop", columns={"note": "ignore"})
     assert ages.task == "classification"
+    posts = text(path=str(tmp_path / "cats.csv"), text="note", target="age", rare="drop", val_fraction=0.25)
+    assert posts.task == "classification"
 
 
 def _parts(n_rows):

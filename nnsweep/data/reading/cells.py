@@ -46,7 +46,7 @@ class Cells(NamedTuple):
     typed: bool
     lines: Callable[[], Sequence[int]] | None = None
     kinds: Mapping[str, Kind] = MappingProxyType({})
-    target: str | None = None
+    target: str | tuple[str, ...] | None = None
     absent: float | None = None
     nulls: frozenset[str] = frozenset()
 

@@ -78,12 +78,12 @@ def _read_arrow(read: "Callable[[Any], pa.Table]", content: bytes, source: str) 
 
 
 def read_npz(content: bytes, source: str) -> Cells:
-    """Read features X (n_rows, n_features) and labels y (n_rows,); nothing is unpickled.
+    """Read features X (n_rows, n_features) and targets y (n_rows,) or (n_rows, n_targets); nothing is unpickled.
 
     Returns
     -------
     Cells
-        Typed columns 0, 1, 2 and so on, and ``y``, which is the target if no other is named.
+        Typed columns 0, 1, 2 and so on, and ``y``, or ``y0``, ``y1`` and so on, the target if no other is named.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def read_npz(content: bytes, source: str) -> Cells:
         there = list_first(arrays, len(arrays)) or "none"
         raise DataError(f"{show_name(source)} has no array X; its arrays: {there}; save features and labels as {_SAVE}")
     X, y = arrays["X"], arrays.get(LABELS)
-    is_sound = X.ndim == 2 and (y is None or y.shape == X.shape[:1])
+    is_sound = X.ndim == 2 and (y is None or (y.ndim in (1, 2) and y.size and y.shape[:1] == X.shape[:1]))
     if not is_sound or any(array is not None and array.dtype.kind not in "biufUS" for array in (X, y)):
         labels = "none" if y is None else f"of shape {y.shape} and type {y.dtype}"
         raise DataError(
@@ -161,9 +161,12 @@ def _make_cells(X: Any, y: Any, names: list[str], source: str) -> Cells:
     if not len(X):
         raise DataError(f"{show_name(source)} has {X.shape[1]} columns and no rows")
     frame: pd.DataFrame = pd.DataFrame(_make_plain(X, source), columns=names)
-    if y is not None:
-        frame[LABELS] = _make_plain(y, source)
-    return Cells(frame, typed=True, target=None if y is None else LABELS)
+    if y is None:
+        return Cells(frame, typed=True)
+    if y.ndim == 1:
+        return Cells(frame.assign(**{LABELS: _make_plain(y, source)}), typed=True, target=LABELS)
+    targets = {f"{LABELS}{number}": _make_plain(column, source) for number, column in enumerate(y.T)}
+    return Cells(frame.assign(**targets), typed=True, target=tuple(targets))
 
 
 def _make_plain(array: NDArray[Any], source: str) -> NDArray[Any]:
