@@ -6,6 +6,7 @@ scikit-learn's pipelines learn it; what they learned is then brought into a plai
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -162,7 +163,8 @@ def fit_preparation(
     text : mapping or None
         Settings of `sklearn.feature_extraction.text.TfidfVectorizer`.
     weight : ndarray of shape (n_samples,) or None
-        How much each row counts in mean and variance; quartiles and what fills gaps are learned of all rows alike.
+        How much each row counts in mean and variance, and in what fills gaps; quartiles and the weights of words are
+        learned of all rows alike.
 
     Returns
     -------
@@ -188,10 +190,7 @@ def fit_preparation(
     is_sparse = "text" in kinds.values() or n_features > _WIDE * max(len(kinds), _WIDE)
     pipeline = make_transformer(kinds, missing=policy, scaling=scaling, text=text or {}, is_sparse=is_sparse)
     try:
-        if weight is None or scaling != "standard" or "number" not in kinds.values():
-            X = pipeline.fit_transform(frame)
-        else:
-            X = _fit_weighted(pipeline, frame, weight)
+        X = pipeline.fit_transform(frame) if weight is None else _fit_weighted(pipeline, frame, weight)
     except ValueError as error:
         raise DataError(without_words(error, [name for name, kind in kinds.items() if kind == "text"])) from error
     preparation = _describe_pipeline(pipeline, kinds, is_sparse=is_sparse)
@@ -206,13 +205,15 @@ def fit_preparation(
 
 
 def _fit_weighted(pipeline: Any, frame: "pd.DataFrame", weight: NDArray[np.float64]) -> Any:
-    """Fit a pipeline whose standardization counts rows as they weigh."""
+    """Fit a pipeline of which the steps that can count rows as they weigh do so."""
     import sklearn
 
     with sklearn.config_context(enable_metadata_routing=True):
-        numbers = next(step for name, step, _ in pipeline.transformers if name == "numbers")
-        numbers.named_steps["scale"].set_fit_request(sample_weight=True)
-        return pipeline.fit_transform(frame, sample_weight=weight)
+        steps = [step for _, its, _ in pipeline.transformers for step in getattr(its, "named_steps", {}).values()]
+        weighing = [step for step in steps if "sample_weight" in signature(step.fit).parameters]
+        for step in weighing:
+            step.set_fit_request(sample_weight=True)
+        return pipeline.fit_transform(frame, **({"sample_weight": weight} if weighing else {}))
 
 
 def make_transformer(
@@ -226,21 +227,22 @@ def make_transformer(
     """Make the pipeline that `fit_preparation` fits, a `sklearn.compose.ColumnTransformer`; see there."""
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import OneHotEncoder
+
+    from nnsweep.data.pipeline_steps import WeightedImputer
 
     policy = missing if isinstance(missing, Policy) else Policy.of(missing)
     numbers: list[tuple[str, Any]] = []
     if policy.number not in (None, "drop"):
-        numbers.append(("impute", SimpleImputer(strategy=policy.number)))
+        numbers.append(("impute", WeightedImputer(strategy=policy.number)))
     numbers.append(("scale", _make_scaler(scaling)))
     categories: list[tuple[str, Any]] = []
     # where numbers alone are filled in, training refuses a category's gap, but a later table may have one
     way = policy.category or ("most_frequent" if policy.text == "empty" else None)
     if way not in (None, "drop"):
         strategy = "constant" if way == "own" else way
-        categories.append(("impute", SimpleImputer(strategy=strategy, missing_values=None, fill_value=OWN)))
+        categories.append(("impute", WeightedImputer(strategy=strategy, missing_values=None, fill_value=OWN)))
     categories.append(("encode", OneHotEncoder(handle_unknown="ignore", sparse_output=is_sparse)))
     named = {kind: [name for name, its in kinds.items() if its == kind] for kind in ("number", "category", "text")}
     steps: list[tuple[str, Any, Any]] = []
@@ -256,7 +258,7 @@ def _make_scaler(scaling: Scaling) -> Any:
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     if scaling == "robust_smooth_clip":
-        from nnsweep.data.scaling import RobustSmoothClip
+        from nnsweep.data.pipeline_steps import RobustSmoothClip
 
         return RobustSmoothClip()
     return StandardScaler() if scaling == "standard" else FunctionTransformer()

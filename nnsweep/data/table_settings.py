@@ -18,7 +18,7 @@ from nnsweep.text import quote_argument, suggest_null
 T = TypeVar("T")
 
 Scaling: TypeAlias = Literal["standard", "robust_smooth_clip", "none"]
-"""How numbers are scaled: by mean and variance, by `nnsweep.data.scaling`, or not at all."""
+"""How numbers are scaled: by mean and variance, by `nnsweep.data.pipeline_steps`, or not at all."""
 
 
 def choose_scaling(scaling: Scaling | None, *, standardize: bool) -> Scaling:

@@ -473,9 +473,12 @@ def _parts(n_rows):
     return np.where(np.arange(n_rows) % 4 == 0, "test", np.where(np.arange(n_rows) % 4 == 1, "val", "train"))
 
 
-def test_weight_two_is_a_row_given_twice(cats, made, tmp_path):
+@pytest.mark.parametrize("missing", [None, "mean", "median", "most_frequent"])
+def test_weight_two_is_a_row_given_twice(cats, made, tmp_path, missing):
     cats["part"], cats["count"] = _parts(120), np.arange(120) % 3 + 1
-    settings = {"columns": {"note": "ignore", "owner": "ignore"}, "split": "part"}
+    if missing:
+        cats.loc[::7, "weight"] = np.nan
+    settings = {"columns": {"note": "ignore", "owner": "ignore"}, "split": "part", "missing": missing}
     cats.to_csv(tmp_path / "cats.csv", index=False)
     weighted = made(weight="count", **settings)
     cats.loc[cats.index.repeat(cats["count"])].drop(columns="count").to_csv(tmp_path / "cats.csv", index=False)

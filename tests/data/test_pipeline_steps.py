@@ -1,4 +1,4 @@
-"""Numbers scaled by quartiles, with outliers that stay within 3."""
+"""Numbers scaled by quartiles, with outliers that stay within 3, and gaps filled as rows weigh."""
 
 import numpy as np
 import pandas as pd
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.impute import SimpleImputer
 
 from nnsweep.data.load import load
+from nnsweep.data.pipeline_steps import RobustSmoothClip, WeightedImputer
 from nnsweep.data.preparation import Preparation, fit_preparation
-from nnsweep.data.scaling import RobustSmoothClip
 from nnsweep.data.table_settings import choose_scaling
 
 
@@ -72,3 +73,34 @@ def test_a_model_of_another_time_says_what_it_does_not_know():
 )
 def test_the_younger_setting_wins(scaling, standardize, chosen):
     assert choose_scaling(scaling, standardize=standardize) == chosen
+
+
+COUNTS = hnp.arrays(np.int64, 7, elements=st.integers(1, 4))
+CELLS = {
+    "number": hnp.arrays(np.float64, (7, 2), elements=st.integers(-3, 3).map(float) | st.just(np.nan)),
+    "category": hnp.arrays(object, (7, 2), elements=st.sampled_from(["red", "blue", "grey", None])),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy"),
+    [("number", "mean"), ("number", "median"), ("number", "most_frequent"), ("category", "most_frequent")],
+)
+@given(st.data())
+def test_gaps_are_filled_as_if_rows_were_repeated(kind, strategy, data):
+    X, counts = data.draw(CELLS[kind]), data.draw(COUNTS)
+    X[0] = [1.0, 2.0] if kind == "number" else ["red", "blue"]
+    missing = np.nan if kind == "number" else None
+    weighted = WeightedImputer(strategy=strategy, missing_values=missing).fit(X, sample_weight=counts * 0.5)
+    repeated = SimpleImputer(strategy=strategy, missing_values=missing).fit(np.repeat(X, counts, axis=0))
+    if kind == "number":
+        np.testing.assert_allclose(weighted.statistics_, repeated.statistics_, rtol=1e-14, atol=1e-14)
+    else:
+        assert weighted.statistics_.tolist() == repeated.statistics_.tolist()
+
+
+def test_without_weights_gaps_are_filled_as_by_scikit_learn():
+    X = np.array([[1.0, np.nan], [2.0, 3.0], [np.nan, 5.0]])
+    for strategy in ("mean", "median", "most_frequent"):
+        ours, theirs = (kind(strategy=strategy).fit_transform(X) for kind in (WeightedImputer, SimpleImputer))
+        assert ours.tobytes() == theirs.tobytes()
