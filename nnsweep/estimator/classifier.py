@@ -1,5 +1,6 @@
 """A scikit-learn classifier: the command line's network on arrays of one's own."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -125,9 +126,10 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return self._kind.classes
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that a sample may have several labels, unless classes have weights."""
+        """Tell scikit-learn that a sample may have several labels, unless an option is for one."""
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = self.class_weight is None
+        loss = self.loss.get("name") if isinstance(self.loss, Mapping) else self.loss
+        tags.classifier_tags.multi_label = self.class_weight is self.calibrate is None and loss != "cross_entropy"
         return tags
 
     def partial_fit(

@@ -56,6 +56,20 @@ CONFIGURATIONS = [
         validation_fraction=0.5,
         n_iter_no_change=20,
         learning_rate_init=0.03,
+        select="val_log_loss",
+        measures=("f1_macro", "ece"),
+    ),
+    NNClassifier(
+        (16, 16),
+        loss={"name": "cross_entropy", "label_smoothing": 0.05},
+        normalization="layer",
+        residual=True,
+        ema=0.9,
+        solver={"name": "adam", "beta_2": 0.98},
+        early_stopping=True,
+        validation_fraction=0.3,
+        calibrate="temperature",
+        max_iter=40,
     ),
 ]
 
@@ -65,7 +79,9 @@ CONFIGURATIONS = [
 def test_every_check_of_scikit_learn_is_passed(estimator, check):
     if "check_sample_weight_equivalence" in str(check):
         # repeated rows make other minibatches and parts: scikit-learn runs this check on its own MLP with full batches
-        estimator = clone(estimator).set_params(batch_size=None, dropout=0.0, early_stopping=False, dtype="float64")
+        estimator = clone(estimator).set_params(
+            batch_size=None, dropout=0.0, early_stopping=False, calibrate=None, dtype="float64"
+        )
     check(estimator)
 
 
