@@ -1,5 +1,6 @@
 """The public names of nnsweep, and where each comes from: `nnsweep.__init__` imports one when it is first used."""
 
+from .api.boundaries import plot_decision_boundaries as plot_decision_boundaries
 from .api.confirm import confirm as confirm
 from .api.load import load_correct as load_correct
 from .api.load import load_evaluations as load_evaluations

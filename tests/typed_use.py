@@ -56,6 +56,7 @@ def use_pictures(runs: pd.DataFrame, histories: Mapping[str, pd.DataFrame]) -> N
     figures: list[Figure] = [
         nnsweep.plot_grid(runs, x="width", y="depth"),
         nnsweep.plot_seeds(runs),
+        nnsweep.plot_decision_boundaries(runs, x="width", y="depth"),
         nnsweep.plot_confusion(runs, nnsweep.load_evaluations(runs)),
         nnsweep.plot_reliability(runs, nnsweep.load_evaluations(runs)),
         nnsweep.plot_predictions(runs, nnsweep.load_evaluations(runs)),

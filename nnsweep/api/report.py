@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from nnsweep.api.boundaries import find_landscape
 from nnsweep.api.confirm import describe_confirmation_of
 from nnsweep.api.load import (
     choose_address,
@@ -144,6 +145,7 @@ def report(
         histories=histories,
         correct=correct,
         evaluations=evaluations,
+        landscape=find_landscape(runs, uri),
         baseline=baseline,
         by=by,
         confidence=confidence,

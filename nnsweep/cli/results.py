@@ -298,6 +298,7 @@ def plot_command(
 
     nnsweep plot depth_width --only grid --x width --y depth --panels activation
     """
+    from nnsweep.api.boundaries import find_landscape
     from nnsweep.api.load import find_runs
     from nnsweep.results.frame import check_metric
     from nnsweep.results.plots.drawing import DPI
@@ -314,7 +315,7 @@ def plot_command(
         raise ConfigError("--slides: a slide has no caption to say what its notes do; leave out --no-notes")
     axes = MapSettings(x=x, y=y, panels=None if panels is None else split_list(panels))
     foreign = [f"--{name}" for name, value in axes.items() if value is not None]
-    if foreign and only and "grid" not in only:
+    if foreign and only and not {"grid", "boundaries"} & {*only}:
         raise ConfigError(f"{foreign[0]} is for the map, which --only leaves out: add --only grid, or leave it out")
     inches = read_inches("page" if width is None else width)
     with lay_out_slides(font) if slides else lay_out_for(width=inches, font=font, has_notes=not no_notes):
@@ -332,6 +333,7 @@ def plot_command(
             metric=metric,
             grid=axes if foreign else None,
             evaluations={run_id: one for run_id, one in evaluations.items() if one is not None},
+            landscape=find_landscape(runs, store.uri) if not only or "boundaries" in only else None,
         )
         if not plan:
             which = f" of sweep {sweep}" if sweep else ""

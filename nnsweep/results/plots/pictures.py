@@ -14,6 +14,7 @@ from nnsweep.results.frame import plain
 from nnsweep.results.grouping import Configuration
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.metrics import name_measure, split_metric
+from nnsweep.results.plots.boundaries import Landscape, plot_boundaries
 from nnsweep.results.plots.confusion import plot_confusion
 from nnsweep.results.plots.cost import PARAMETERS, plot_cost
 from nnsweep.results.plots.curves import learning_curves, plot_learning_curves
@@ -73,6 +74,7 @@ def pictures(
     metric: str | None = None,
     grid: MapSettings | None = None,
     evaluations: Mapping[str, Evaluation] | None = None,
+    landscape: Landscape | None = None,
 ) -> dict[str, Figure]:
     """Draw what makes sense for these runs.
 
@@ -92,6 +94,8 @@ def pictures(
         What the map is to show: ``x``, ``y`` and ``panels`` of `plot_grid`.
     evaluations : mapping, optional
         ``{run_id: Evaluation}`` of any of them, as `nnsweep.load_evaluations` gives them.
+    landscape : Landscape, optional
+        What their networks say of each place, where the data have two features or one.
 
     Returns
     -------
@@ -101,9 +105,9 @@ def pictures(
         if several settings vary, on one data set, and every run has its history), ``schedules``, ``grid`` (if two
         settings vary), ``seeds``, ``cost`` and ``cost_seconds`` (if costs differ and the metric is none), ``parallel``
         (if two settings vary), ``effects`` and, with a grid, ``marginal_means`` (if some configuration has several
-        seeds), and with evaluations ``confusion`` and ``reliability`` of classes or
-        ``predictions`` of numbers. Where runs are on several data sets, ``critical_difference``,
-        ``comparison_matrix`` and ``performance_profile`` take the place of the last eight.
+        seeds), with evaluations ``confusion`` and ``reliability`` of classes or ``predictions`` of numbers, and with a
+        landscape ``boundaries``. Where runs are on several data sets, ``critical_difference``, ``comparison_matrix``
+        and ``performance_profile`` take the place of the last nine.
 
     Raises
     ------
@@ -113,7 +117,9 @@ def pictures(
     mappings = {"histories": histories, "evaluations": evaluations}
     check_inputs(runs=runs, metric=metric, **{name: one for name, one in mappings.items() if one is not None})
     metric = choose_metric(runs, metric)
-    plan = plan_pictures(runs, histories, title=title, only=only, metric=metric, grid=grid, evaluations=evaluations)
+    plan = plan_pictures(
+        runs, histories, title=title, only=only, metric=metric, grid=grid, evaluations=evaluations, landscape=landscape
+    )
     return {name: draw() for name, draw in plan.items() if only is None or name in only}
 
 
@@ -126,6 +132,7 @@ def plan_pictures(
     metric: str | None = None,
     grid: MapSettings | None = None,
     evaluations: Mapping[str, Evaluation] | None = None,
+    landscape: Landscape | None = None,
 ) -> dict[str, Draw]:
     """Give each picture that `pictures` would draw by its name, as a function that draws it.
 
@@ -142,6 +149,9 @@ def plan_pictures(
         if not has_several_data_sets:  # further pictures would compare the data
             plan |= _plan_comparisons(runs, groups, metric, title)
             plan |= _plan_evaluations(runs, evaluations or {}, metric, title)
+            if landscape is not None:
+                x, y = (grid or {}).get("x"), (grid or {}).get("y")
+                plan["boundaries"] = partial(plot_boundaries, runs, landscape, metric=metric, x=x, y=y, title=title)
     if has_several_data_sets and (only is None or {*only} & {*OVER_DATA_SETS}):
         plan |= _plan_data_sets(comparable, metric, title)
     return plan

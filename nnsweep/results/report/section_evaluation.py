@@ -43,7 +43,7 @@ class Calibration(Section):
         n, confidence, n_right = pooled.reliability[0].sum(axis=0)
         excess, before = (confidence - n_right) / n, calibration_error(pooled.reliability[0])
         leaning = "overconfident" if excess > 0 else "underconfident"
-        average = f"The mean confidence of {_name(study, pooled)} is {fixed(confidence / n, 3)}, its accuracy "
+        average = f"The mean confidence of {_name(study, pooled)} is {fixed(confidence / n, 3)}, the accuracy "
         average += fixed(n_right / n, 3)
         if abs(excess) < NEGLIGIBLE:
             average += ": on average it is as sure as it should be."

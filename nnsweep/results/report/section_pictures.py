@@ -19,6 +19,7 @@ CAPTIONS = {
     "grid": "Mean {words} by {axes}.",
     "seeds": "The {words} of every run, by configuration, the best first.",
     "confusion": "Which classes the networks of the best configuration take for which, summed over its {repeats}.",
+    "boundaries": "What the networks say over the range of the features, averaged over the {repeats}.",
     "reliability": "How often the best configuration is right, by how confident it is.",
     "predictions": "What the best configuration predicts of the test examples, against what is true.",
     "effects": "The share of the variance in {words} that each setting and each interaction explains.",
@@ -64,7 +65,14 @@ FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
 
 def caption_pictures(study: Study) -> list[Picture]:
     """Draw the pictures that make sense for the study, with captions; what is seen first comes first."""
-    draw = partial(pictures, study.runs, study.histories or None, metric=study.metric, evaluations=study.evaluations)
+    draw = partial(
+        pictures,
+        study.runs,
+        study.histories or None,
+        metric=study.metric,
+        evaluations=study.evaluations,
+        landscape=study.landscape,
+    )
     drawn = draw()
     with lay_out_for(width=PHONE):
         narrow = draw()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,9 @@ from nnsweep.results.statistics.summary import configurations, sort_best_first
 from nnsweep.results.statistics.tests import MeanDifference, compare_means
 from nnsweep.results.wording import fixed
 from nnsweep.tracking.record import Evaluation
+
+if TYPE_CHECKING:  # with it comes matplotlib
+    from nnsweep.results.plots.boundaries import Landscape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,8 @@ class Study:
         two, what needs them is left out.
     evaluations : mapping
         ``{run_id: Evaluation}``, as `nnsweep.load_evaluations` gives them; without one, what needs them is left out.
+    landscape : Landscape or None
+        What the networks say of each place, where the data have two features or one; see `nnsweep.results.plots`.
     baseline : str, mapping or None
         As `nnsweep.compare` has it.
     by : sequence of str or None
@@ -125,6 +130,7 @@ class Study:
     histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     correct: Mapping[str, Any] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    landscape: "Landscape | None" = None
     baseline: str | Mapping[str, object] | None = None
     by: Sequence[str] | None = None
     confidence: float = 0.95

@@ -35,7 +35,7 @@ def test_the_calibration_says_in_which_direction_it_errs(evaluated):
     section = findings(study).section("calibration")
     n, confidence, right = study.pooled_evaluation.reliability[0].sum(axis=0)
     assert section.sentences[0] == (
-        f"The mean confidence of the 3 seeds of 20 is {confidence / n:.3f}, its accuracy {right / n:.3f}: it is "
+        f"The mean confidence of the 3 seeds of 20 is {confidence / n:.3f}, the accuracy {right / n:.3f}: it is "
         f"{'over' if confidence > right else 'under'}confident by {abs(confidence - right) / n:.3f}."
     )
     assert [picture.name for picture in section.pictures] == ["reliability"]
