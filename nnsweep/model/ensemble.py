@@ -92,8 +92,10 @@ def choose_measure(name: str | None, task: Task, selected: object = None) -> Mea
         if name not in known:
             raise ConfigError(f"--measure={printable(name)}: there is no such measure; {suggest_nearest(name, known)}")
         return MEASURES[name]
-    own = SELECTED[task] if selected is None else str(selected).removeprefix("val_")
-    return MEASURES[own if own in SMOOTH or task == "regression" else "log_loss"]
+    own = "" if selected is None else str(selected).removeprefix("val_")
+    if task == "regression":
+        return MEASURES.get(own, MEASURES[SELECTED[task]])  # a cost depends on the loss, which members may differ in
+    return MEASURES[own if own in SMOOTH else "log_loss"]
 
 
 def measure_values(measure: Measure, model: Model, values: FloatArray, examples: Examples) -> FloatArray:

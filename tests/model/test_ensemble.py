@@ -103,12 +103,17 @@ def test_the_gain_has_the_interval_of_the_bootstrap():
         ("classification", None, "log_loss"),
         ("classification", "val_f1_macro", "log_loss"),
         ("classification", "val_roc_auc", "roc_auc"),
+        ("classification", "val_cost", "log_loss"),
         ("multilabel", None, "log_loss"),
+        ("regression", None, "rmse"),
+        ("regression", "val_mae", "mae"),
+        ("regression", "val_cost", "rmse"),
     ],
 )
-def test_members_are_chosen_by_a_measure_of_probabilities(task, selected, name):
+def test_members_are_chosen_by_a_measure_that_moves(task, selected, name):
     assert choose_measure(None, task, selected).name == name
-    assert choose_measure("accuracy", task, selected).name == "accuracy"
+    asked = "r2" if task == "regression" else "accuracy"
+    assert choose_measure(asked, task, selected).name == asked
 
 
 def test_an_unknown_measure_is_told():
