@@ -3,7 +3,7 @@
 The best run is the one that would have been used alone, so what the ensemble gains over it is what it is worth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,15 +129,10 @@ def make_ensemble(
     require_alike(candidates)
     on_val = [predict_values(model, val.X) for model in candidates]
     selection = select_members(on_val, by, candidates[0], val, n_picks=members)
-    picked, weights = [*selection.weights], [*selection.weights.values()]
-    name = name or f"ensemble-{members}-{sweep}"
-    model = combine_models([candidates[one] for one in picked], weights, {"name": name})
+    picked, name = [*selection.weights], name or f"ensemble-{members}-{sweep}"
+    model = combine_models([candidates[one] for one in picked], [*selection.weights.values()], {"name": name})
     best = records[picked[0]]
-    # where the best run has no result on the test part, nobody may look at that part yet
-    test = data.test if any(metric.startswith("test_") for metric in best.metrics) else None
-    measured = [MEASURES[name] for name in MEASURES if name == by.name or f"best_val_{name}" in best.metrics]
-    measured.sort(key=lambda one: one is not by)
-    metrics, gains = _assess(model, candidates[picked[0]], measured, val, test, confidence)
+    metrics, gains = _assess(model, candidates[picked[0]], best.metrics, by, data, val, confidence)
     content = {
         "sweep": sweep,
         "measure": by.name,
@@ -148,17 +143,19 @@ def make_ensemble(
         "gains": [gain._asdict() for gain in gains],
     }
     settings = {key: value for key, value in best.settings.items() if key.partition(".")[0] == "data"}
-    wanted = EnsembleRecord(
-        name=name,
-        sweep=sweep,
-        model=model,
-        settings=settings | {"ensemble.members": members, "ensemble.measure": by.name},
-        metrics=metrics,
-        content=content,
-        data=(data.name, data.digest, data.source),
-        test_digest=data.test_digest if gains else "",
+    record, is_new = record_ensemble(
+        store,
+        EnsembleRecord(
+            name=name,
+            sweep=sweep,
+            model=model,
+            settings=settings | {"ensemble.members": members, "ensemble.measure": by.name},
+            metrics=metrics,
+            content=content,
+            data=(data.name, data.digest, data.source),
+            test_digest=data.test_digest if gains else "",
+        ),
     )
-    record, is_new = record_ensemble(store, wanted)
     return Ensemble(
         record=record,
         is_new=is_new,
@@ -202,15 +199,23 @@ def _load_data(store: Store, record: RunRecord) -> tuple[Dataset, Examples]:
 
 
 def _assess(
-    model: Model, best: Model, measures: Sequence[Measure], val: Examples, test: Examples | None, confidence: float
+    model: Model,
+    alone: Model,
+    known: Mapping[str, float],
+    by: Measure,
+    data: Dataset,
+    val: Examples,
+    confidence: float,
 ) -> tuple[dict[str, float], list[Gain]]:
-    """Measure an ensemble on both parts, and what it gains over its best member on the test part."""
+    """Measure an ensemble as its best run was measured, and what it gains over that run on the test part."""
+    names = [by.name, *(name for name in MEASURES if f"best_val_{name}" in known)]
+    measures = [MEASURES[name] for name in dict.fromkeys(names)]
     values = predict_values(model, val.X)[np.newaxis]
     metrics = {f"best_val_{one.name}": float(measure_values(one, model, values, val)[0]) for one in measures}
     gains = []
-    if test is not None:
-        both = np.stack([predict_values(one, test.X) for one in (model, best)])
-        gains = [measure_gain(one, model, both, test, confidence=confidence) for one in measures]
+    if any(metric.startswith("test_") for metric in known):  # else the test part is sealed
+        both = np.stack([predict_values(one, data.test.X) for one in (model, alone)])
+        gains = [measure_gain(one, model, both, data.test, confidence=confidence) for one in measures]
         metrics |= {f"test_{gain.measure}": gain.ensemble for gain in gains}
     n_parameters = sum(array.size for layer in model.layers for array in layer)
     return metrics | {"n_members": float(len(model.members)), "n_parameters": float(n_parameters)}, gains
