@@ -95,7 +95,7 @@ def make_ensemble(
     members : int
         How many picks there are at most.
     name : str, optional
-        What the ensemble is called; ``ensemble-MEMBERS-SWEEP`` if not given.
+        What the ensemble is called; ``ensemble-MEMBERS-SWEEP`` if not given, with the measure if that is.
     measure : str, optional
         What members are chosen by; see `nnsweep.model.ensemble.choose_measure` if not given.
     filter : str
@@ -129,7 +129,10 @@ def make_ensemble(
     require_alike(candidates)
     on_val = [predict_values(model, val.X) for model in candidates]
     selection = select_members(on_val, by, candidates[0], val, n_picks=members)
-    picked, name = [*selection.weights], name or f"ensemble-{members}-{sweep}"
+    picked, name = (
+        [*selection.weights],
+        name or "-".join(["ensemble", str(members), *([measure] if measure else []), sweep]),
+    )
     model = combine_models([candidates[one] for one in picked], [*selection.weights.values()], {"name": name})
     best = records[picked[0]]
     metrics, gains = _assess(model, candidates[picked[0]], best.metrics, by, data, val, confidence)
@@ -232,7 +235,7 @@ def describe_ensemble(ensemble: Ensemble, confidence: float) -> list[str]:
     if ensemble.gains:
         lines.append(f"the best run alone is {ensemble.best}")
     else:
-        lines.append("the test part is sealed, so nothing is said of it")
+        lines.append("the test part is sealed, so nothing is said of it; after nnsweep unseal EXPERIMENT, ask again")
     return lines
 
 

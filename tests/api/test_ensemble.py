@@ -157,7 +157,7 @@ def test_a_sealed_test_part_is_not_looked_at(sweep, monkeypatch):
     monkeypatch.setattr(ensembles.query, "find_job_runs", without_tests)
     made = make_ensemble(sweep)
     assert (made.gains, [name for name in made.record.metrics if "test" in name]) == ([], [])
-    assert ensembles.describe_ensemble(made, 0.95)[-1] == "the test part is sealed, so nothing is said of it"
+    assert ensembles.describe_ensemble(made, 0.95)[-1].startswith("the test part is sealed, so nothing is said of it")
 
 
 @pytest.mark.parametrize(
