@@ -16,6 +16,8 @@ ROWS = {
     "RMSE": ["data=diabetes", *SEALED[:2], *SEALED[3:]],
 }
 """Sweeps by the words for the measure that their runs are chosen by."""
+CONSTANTS = {"accuracy": "the commonest class", "log loss": "the classes' shares", "RMSE": "the mean"}
+"""What is predicted for every example where the baseline is measured."""
 KNOWN_BEFORE = {"test_size", "test_fraction", "test_path", "n_test_samples"}
 """Names of settings of the data, and of their size."""
 
@@ -39,6 +41,7 @@ def test_no_result_on_a_sealed_test_is_left_anywhere(measure, study, nnsweep):
     said = nnsweep("-m", *ROWS[measure])
     assert said.code == 0
     assert f"the best validation {measure}; the test part is sealed" in " ".join(said.out.split())
+    assert f"always {CONSTANTS[measure]}: " in said.out
     assert find_mentions(said.out + said.err) == set()
     assert find_mentions(read_texts(study / "mlflow.db")) == set()
     files = [path for path in study.rglob("*") if path.is_file() and not path.name.startswith("mlflow.db")]

@@ -5,9 +5,10 @@ a flat mapping, the sizes of its network and data as metrics, and a sentence eac
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,9 +17,12 @@ from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.overrides import read_column_name
 from nnsweep.jobs.schema import Settings
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.baselines import measure_baselines
 from nnsweep.mlp.batches import LARGE_SCALE
+from nnsweep.mlp.early_stopping import Selection
 from nnsweep.mlp.history import Trained
 from nnsweep.mlp.losses import make_loss
+from nnsweep.mlp.measures import choose_measures
 from nnsweep.mlp.profile import epoch_flops
 from nnsweep.results.metrics import measure_text
 from nnsweep.tracking.record import Setting
@@ -94,22 +98,45 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
 
 
 def make_yardstick(job: Job, examples: Dataset) -> dict[str, float]:
-    """Measure what the accuracy of a network has to be compared with.
+    """Measure what the results of a network have to be compared with.
 
     Returns
     -------
     dict
-        ``chance_accuracy``, the share of the largest class or of the commonest labels of the test part, or of the
-        validation part if the test is sealed, each row as it weighs: the best that a constant prediction can reach; for
-        regression there is none. ``n_train_samples``, ``n_test_samples`` and, where there is a validation part,
+        ``chance_`` and each measure of the job: what a constant prediction achieves on the test part, or on the
+        validation part if the test is sealed. ``chance_accuracy`` is the share of the largest class there, or of the
+        commonest labels, each row as it weighs: the best that a constant prediction can reach. The others are those of
+        `nnsweep.mlp.baselines`. ``n_train_samples``, ``n_test_samples`` and, where there is a validation part,
         ``n_val_samples``; ``feature_scale`` where it is so large that it may keep a network from learning.
     """
-    is_sealed = job.trainer.settings()["sealed_test"]
-    measured = examples.val if is_sealed and examples.val is not None else examples.test
-    chance = {} if examples.task == "regression" else {"chance_accuracy": _find_chance(measured)}
     parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items()}
     scale = examples.feature_scale
-    return chance | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
+    return _measure_chance(job, examples) | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
+
+
+_chances: WeakKeyDictionary[Dataset, dict[Hashable, dict[str, float]]] = WeakKeyDictionary()  # alike for most jobs
+
+
+def _measure_chance(job: Job, examples: Dataset) -> dict[str, float]:
+    training, task = job.training(), examples.task
+    measures = choose_measures(task, training.measures, Selection.of(training.select, task).measure)
+    asked = training.sealed_test, measures, make_loss(training.loss, task).quantiles
+    known = _chances.setdefault(examples, {})
+    if asked not in known:
+        is_sealed, _, quantiles = asked
+        measured = examples.val if is_sealed and examples.val is not None else examples.test
+        chance = {} if task == "regression" else {"chance_accuracy": _find_chance(measured)}
+        others = [name for name in measures if f"chance_{name}" not in chance]
+        found = measure_baselines(
+            examples.train,
+            measured,
+            task=task,
+            n_outputs=examples.n_outputs,
+            measures=others,
+            quantiles=quantiles,
+        )
+        known[asked] = chance | {f"chance_{name}": value for name, value in found.items()}
+    return known[asked]
 
 
 def _find_chance(test: Examples) -> float:

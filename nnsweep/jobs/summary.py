@@ -23,9 +23,10 @@ from nnsweep.jobs import upload
 from nnsweep.jobs.job import Models
 from nnsweep.jobs.job_folder import RECORD
 from nnsweep.jobs.plan import close_lost_runs
+from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.factors import drop_constant
 from nnsweep.results.frame import frame
-from nnsweep.results.selection import rank_runs, ranking_frame, selection
+from nnsweep.results.selection import choose_metric, rank_runs, ranking_frame, selection
 from nnsweep.results.tables.formats import write_table
 from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.results.ui_view import make_view
@@ -129,9 +130,10 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     """
     runs = frame(records)
     table = drop_constant(rank_runs(runs))
+    captions = (selection(runs), describe_baseline(runs, choose_metric(runs, None)))
     paths = [folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
     for path in paths:
-        write_table(table, path, caption=selection(runs))
+        write_table(table, path, caption="; ".join(filter(None, captions)))
     return paths
 
 

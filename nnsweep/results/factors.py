@@ -48,7 +48,8 @@ def drop_constant(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with fewer columns. A missing value counts as a value.
     """
-    candidates = [*list_settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns)]
+    baselines = [name for name in runs.columns if str(name).startswith("chance_")]
+    candidates = [*list_settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns), *baselines]
     same = [name for name in candidates if not varies(runs, name)]
     added = [name for name in runs.attrs.get("others", []) if name in runs.columns]
     return runs.drop(columns=[*same, *added])

@@ -70,6 +70,7 @@ def test_a_report_on_the_terminal_is_markdown_with_the_answer(terminal):
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("# Which architecture works best on digits?\n")
     assert "9 runs of 3 configurations in the experiment flowers." in said.out
+    assert re.search(r"Mean test accuracy over seeds.*\. Always the commonest class: 0\.1\d\d\.", said.out)
     assert re.search(r"Use \S+: test accuracy 0\.9\d+ .*3 seeds", said.out)
     assert "nnsweep report flowers\n" in said.out
 

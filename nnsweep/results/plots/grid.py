@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.metrics import metric_text, smaller_is_better, write_rough
 from nnsweep.results.plots.drawing import SCALE
@@ -311,8 +312,9 @@ def _choose_colours(chart: MapCells) -> tuple[float, float]:
 def _wrap_notes(runs: pd.DataFrame, chart: MapCells, plan: _Plan, *, n_all: int) -> list[str]:
     """Write the notes in lines as wide as the picture."""
     width = max(plan.size(chart)[0], min(NARROW, page().width))
-    selecting = note_selection(runs, chart.metric)
-    return wrap_text([_describe(chart, plan, n_all=n_all), selecting], width - 0.3)
+    selecting, baseline = note_selection(runs, chart.metric), describe_baseline(runs, chart.metric)
+    lower_end = f"{baseline[0].upper()}{baseline[1:]}." if baseline else ""
+    return wrap_text([_describe(chart, plan, n_all=n_all), lower_end, selecting], width - 0.3)
 
 
 def _describe(chart: MapCells, plan: _Plan, *, n_all: int) -> str:

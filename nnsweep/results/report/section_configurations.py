@@ -8,6 +8,7 @@ import math
 
 import pandas as pd
 
+from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import rows
 from nnsweep.results.metrics import bound_metric, name_scale
@@ -71,9 +72,11 @@ class Configurations(Section):
         interval = ""
         if table["half"].notna().any():
             interval = f" with simultaneous {percent(study.confidence)} intervals (all hold at once)"
+        baseline = describe_baseline(study.runs, study.metric)
+        baseline = f" {as_sentence(baseline)}" if baseline else ""
         shown = Table(
             name="configurations",
-            caption=f"Mean {study.words} over {study.kind}s{interval}, best first.",
+            caption=f"Mean {study.words} over {study.kind}s{interval}, best first.{baseline}",
             frame=table,
             columns=columns,
             best=frozenset(place for place, label in enumerate(table["label"]) if label == study.chosen),

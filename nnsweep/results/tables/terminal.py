@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from nnsweep.errors import ConfigError
+from nnsweep.results.baselines import CHANCE, describe_baseline
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
 from nnsweep.results.frame import FIRST, LAST, METRICS, list_settings, plain, take_metric
 from nnsweep.results.metrics import find_validation_metric, is_bounded, is_result, metric_text
-from nnsweep.results.selection import find_metric, find_sealed, rank_runs, selection
+from nnsweep.results.selection import choose_metric, find_metric, find_sealed, rank_runs, selection
 from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.results.statistics.optimism import name_epoch_metrics
@@ -103,7 +104,7 @@ def list_columns(runs: pd.DataFrame) -> list[str]:
     distinct = distinct_settings(runs)
     repeated = [name for name in list_settings(runs) if name not in distinct]
     known = {*FIRST, *METRICS, *LAST, *list_settings(runs)}
-    added = [name for name in runs.columns if name not in known and not is_result(name)]
+    added = [name for name in runs.columns if not (name in known or is_result(name) or name.startswith(CHANCE))]
     metrics = name_epoch_metrics(find_metric(runs))
     measured = [name for name in runs.columns if find_validation_metric(name) and name not in ("test_cost", *added)]
     results = (f"best_val_{metrics.selected.removeprefix('test_')}", *distinct, *measured)
@@ -124,7 +125,7 @@ def choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
 
 
 def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
-    """Say under the table how the epoch was selected, why runs did not finish, and what there was no room for."""
+    """Say under the table what to compare its results with, how epochs were selected, and what is not in it."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
     reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
     metric = find_metric(runs)
@@ -135,7 +136,8 @@ def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
         if state == "finished" and value is None and not is_sealed
     ]
     missing = [f"not shown: {', '.join(map(printable, hidden))}"] if hidden else []
-    return [note for note in (selection(runs), _name_choice(runs), *reasons, *nothing, *missing) if note]
+    baseline = describe_baseline(runs, choose_metric(runs, None))
+    return [note for note in (baseline, selection(runs), _name_choice(runs), *reasons, *nothing, *missing) if note]
 
 
 def _name_choice(runs: pd.DataFrame) -> str:
