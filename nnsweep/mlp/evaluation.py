@@ -11,6 +11,7 @@ import numpy as np
 
 from nnsweep.mlp.arrays import Features, FloatArray, IntArray, Task
 from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.classification_measures import count_by_confidence
 from nnsweep.mlp.losses import Loss, softmax
 from nnsweep.mlp.network import Layers, Network, forward
 from nnsweep.mlp.targets import fit_target_scaling
@@ -18,8 +19,6 @@ from nnsweep.mlp.train import Splits, leave_out_weightless
 
 OUTPUT_BYTES = 2**24
 """What the values of all layers may take at once when outputs are computed."""
-N_BINS = 15
-"""Bins of confidence, as Guo et al. have them."""
 TEMPERATURES = 0.01, 100.0
 """The lowest and the highest temperature that is fitted."""
 _STEPS = 100
@@ -154,11 +153,9 @@ def bin_confidences(outputs: FloatArray, y: IntArray) -> FloatArray:
     [[1.0, 0.78, 1.0], [1.0, 0.9, 1.0], [1.0, 0.95, 0.0]]
     """
     confidences = softmax(outputs).max(axis=1)
-    known = np.isfinite(confidences)
-    confidences, is_right = confidences[known], (outputs.argmax(axis=1) == y)[known]
-    places = np.clip(np.ceil(confidences * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
-    columns = [np.bincount(places, weights=values, minlength=N_BINS) for values in (None, confidences, is_right)]
-    return np.stack(columns, axis=1).astype(np.float64)
+    known, is_right = np.isfinite(confidences), outputs.argmax(axis=1) == y
+    bins: FloatArray = count_by_confidence(confidences[np.newaxis, known], is_right[np.newaxis, known])[0]
+    return bins
 
 
 def calibration_error(bins: FloatArray) -> float:

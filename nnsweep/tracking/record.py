@@ -15,7 +15,7 @@ import numpy as np
 
 from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import BoolArray, pack_arrays
-from nnsweep.mlp.evaluation import N_BINS
+from nnsweep.mlp.classification_measures import N_BINS
 from nnsweep.mlp.evaluation import Evaluation as Evaluation  # the results look no further than a record
 
 CORRECT = "correct.npz"

@@ -13,8 +13,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.classification_measures import N_BINS
 from nnsweep.mlp.evaluation import (
-    N_BINS,
     TEMPERATURES,
     bin_confidences,
     calibration_error,

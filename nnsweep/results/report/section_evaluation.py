@@ -67,7 +67,7 @@ class Calibration(Section):
         ]
 
 
-class Predictions(Section):
+class PredictedNumbers(Section):
     """How far the best configuration of a regression is off."""
 
     order = 85
