@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+from nnsweep.mlp.measures import is_greater_better
+from nnsweep.results.metrics import measure_text
 from nnsweep.text import printable
 from nnsweep.tracking.record import RunRecord
 
@@ -28,6 +30,14 @@ LONGEST_SECONDS = 600.0
 LINE_SHARE = 0.25
 """Of the time that a sweep has taken, which passes before its next line."""
 BAR_SECONDS = 0.3
+
+
+class _Best(NamedTuple):
+    """The best result: the name of its run, the measure and its value."""
+
+    name: str
+    measure: str
+    value: float
 
 
 class Progress:
@@ -46,7 +56,7 @@ class Progress:
         self._began = time.monotonic()
         self._last = 0.0  # when the latest job was done, in seconds since then
         self._done: set[int] = set()
-        self._best: tuple[str, float] = ("", 0.0)
+        self._best: _Best | None = None
 
     @property
     def n_jobs(self) -> int:
@@ -65,15 +75,21 @@ class Progress:
 
     def add(self, number: int, record: RunRecord | None) -> None:
         """Take a job's result into account; one that is tried again counts once, one that was run before not at all."""
-        metrics = {} if record is None else record.metrics
-        accuracy = metrics.get(
-            "test_accuracy", metrics.get("best_val_accuracy", 0.0)
-        )  # of a sealed test nothing is known
-        if record is not None and accuracy > self._best[1]:
-            self._best = (record.name, accuracy)
+        if record is not None:
+            self._compare(record)
         if number in self._numbers - self._done:
             self._done.add(number)
             self._last = self.elapsed
+
+    def _compare(self, record: RunRecord) -> None:
+        """Keep a result if it is the best so far; results in another measure than the first one's are left out."""
+        validated = record.metrics.get(f"best_val_{record.measure}")  # of a sealed test nothing is known
+        value = record.metrics.get(f"test_{record.measure}", validated)
+        if value is None or (self._best is not None and self._best.measure != record.measure):
+            return
+        sign = 1 if is_greater_better(f"test_{record.measure}") else -1
+        if self._best is None or sign * value > sign * self._best.value:
+            self._best = _Best(record.name, record.measure, value)
 
     def predict_seconds_left(self) -> float:
         """Predict how long the rest takes at the pace of the jobs so far; before the first, as the plan predicted."""
@@ -82,8 +98,11 @@ class Progress:
 
     def describe_best(self) -> str:
         """Name the best run so far, if there is one."""
-        name, accuracy = self._best
-        return f"best so far {accuracy:.4f} ({printable(name)})" if name else ""
+        if self._best is None:
+            return ""
+        name, measure, value = self._best
+        words = "" if measure == "accuracy" else f"{measure_text(measure)} "
+        return f"best so far {words}{value:.4f} ({printable(name)})"
 
     def describe_time(self) -> str:
         """Say how long the sweep takes yet; or how long it took, unless that was a moment."""

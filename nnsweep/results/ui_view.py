@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnsweep.mlp.measures import SELECTED, find_measure, is_greater_better
+from nnsweep.mlp.measures import find_measure, is_greater_better
 from nnsweep.results.factors import KINDS, distinct_settings, drop_constant, is_number
 from nnsweep.results.frame import frame, list_settings, plain
 from nnsweep.tracking.record import RunRecord
@@ -51,7 +51,7 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
     """
     runs = drop_constant(frame(records))
     names = distinct_settings(runs)
-    measure = _find_measure(records)
+    measure = next((record.measure for record in records if record.metrics), "accuracy")
     own = [name for name in _name_results(measure) if any(name in record.metrics for record in records)]
     columns = [f"params.`{name}`" for name in names]
     columns += [f"metrics.`{name}`" for name in (*own, "n_parameters")]
@@ -76,15 +76,6 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
         **_AS_USUAL,
         **_place_charts(sections),
     }
-
-
-def _find_measure(records: Sequence[RunRecord]) -> str:
-    """Name the measure that the runs' best epochs were chosen by; where they differ, the one of the first run."""
-    for record in records:
-        if select := record.settings.get("trainer.select"):
-            return str(select).removeprefix("val_")
-    usual = (name for name in SELECTED.values() if any(f"test_{name}" in record.metrics for record in records))
-    return next(usual, "accuracy")
 
 
 def _name_results(measure: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import BoolArray, pack_arrays
 from nnsweep.mlp.classification_measures import N_BINS
 from nnsweep.mlp.evaluation import Evaluation as Evaluation  # the results look no further than a record
+from nnsweep.mlp.measures import SELECTED
 
 CORRECT = "correct.npz"
 EVALUATION = "evaluation.npz"
@@ -256,6 +257,14 @@ class RunRecord:
     data_digest: str = ""
     others: dict[str, Setting] = field(default_factory=dict)
     altered: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def measure(self) -> str:
+        """The measure that its best epoch was chosen by; where it has no result that would tell, accuracy."""
+        if select := self.settings.get("trainer.select"):
+            return str(select).removeprefix("val_")
+        results = {name.removeprefix("best_val_").removeprefix("test_") for name in self.metrics}
+        return next((name for name in SELECTED.values() if name in results), "accuracy")
 
     @property
     def title(self) -> str:

@@ -33,6 +33,15 @@ def test_the_best_is_the_best_of_all_results_known():
     assert str(told).startswith("1 of 3 jobs run, best so far 0.9000 (earlier)")
 
 
+def test_the_best_is_best_in_the_measure_that_chose_the_epochs():
+    told = Progress([1, 2, 3])
+    for number, loss in enumerate((0.5, 0.25, 0.75), start=1):
+        metrics, settings = {"test_log_loss": loss, "test_accuracy": loss}, {"trainer.select": "val_log_loss"}
+        told.add(number, RunRecord(run_id="", name=f"n{number}", state="finished", metrics=metrics, settings=settings))
+    told.add(0, record("in another measure", 0.1))
+    assert str(told).startswith("3 of 3 jobs run, best so far log loss 0.2500 (n2)")
+
+
 def test_a_job_that_is_tried_again_counts_once():
     told = Progress([0, 1])
     for outcome in (None, record("second try", 0.5)):
