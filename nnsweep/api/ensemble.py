@@ -86,7 +86,7 @@ def make_ensemble(
 
     Members are picked on the validation part, greedily and with replacement; see
     `nnsweep.model.ensemble.select_members`. The best run alone, with which the ensemble is compared, is chosen there by
-    the same measure.
+    the same measure. `experiments/ensemble/README.md` has how much that gains, and by which measures.
 
     Parameters
     ----------
@@ -129,10 +129,8 @@ def make_ensemble(
     require_alike(candidates)
     on_val = [predict_values(model, val.X) for model in candidates]
     selection = select_members(on_val, by, candidates[0], val, n_picks=members)
-    picked, name = (
-        [*selection.weights],
-        name or "-".join(["ensemble", str(members), *([measure] if measure else []), sweep]),
-    )
+    picked = [*selection.weights]
+    name = name or f"ensemble-{members}-{f'{measure}-' if measure else ''}{sweep}"
     model = combine_models([candidates[one] for one in picked], [*selection.weights.values()], {"name": name})
     best = records[picked[0]]
     metrics, gains = _assess(model, candidates[picked[0]], best.metrics, by, data, val, confidence)
