@@ -102,7 +102,8 @@ class Configurable(BaseEstimator):  # type: ignore[misc]
     init : str or dict
         Rule that draws the first weights:
         $init.
-        A dict gives its settings, too: ``{"name": "lecun_normal", "bias_std": 1.0, "zero_output": True}``.
+        A dict gives its settings, too, without which biases start at 0:
+        ``{"name": "lecun_normal", "bias_std": 1.0, "zero_output": True}``.
     solver : str or dict
         Update rule:
         $optimizer.

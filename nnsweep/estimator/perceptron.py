@@ -258,7 +258,7 @@ class Perceptron(Configurable):
                 f"sizes were {known_sizes} and classes {known.classes.tolist()}; got {sizes} and "
                 f"{kind.classes.tolist()}"
             )
-        if recipe.network().list_shapes(sizes) != self._recipe.network().list_shapes(sizes):
+        if len({one.network().normalization == "layer" for one in (recipe, self._recipe)}) > 1:  # which has gains
             raise ValueError("warm_start=True: normalization must be that of the fit before")
         return self._layers()
 

@@ -21,9 +21,9 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
     It learns targets of mean 0 and standard deviation 1, and predicts in the unit that they were given in: learning
     rates and weight decay mean the same whatever that is. The defaults are the command line's for a table of one's
-    own, but for `hidden_layer_sizes`, and for `clip_norm`, without which the square of a large error can be a step too
-    long. Parameters are named as in scikit-learn's ``MLPRegressor`` where it has one of the same meaning, and as in
-    nnsweep's configuration elsewhere; a wrong value is told by `fit`.
+    own, but for `hidden_layer_sizes`. Without `clip_norm`, the square of a large error can be a step too long.
+    Parameters are named as in scikit-learn's ``MLPRegressor`` where it has one of the same meaning, and as in nnsweep's
+    configuration elsewhere; a wrong value is told by `fit`.
 
     Parameters
     ----------

@@ -182,10 +182,11 @@ def test_choice_given_in_part_keeps_its_other_settings(recipe_of):
     ours = NNClassifier(
         learning_rate={"name": "step", "gamma": 0.3}, activation={"name": "elu", "alpha": 0.5},
         solver={"name": "adam", "beta_2": 0.98}, loss={"name": "cross_entropy", "label_smoothing": 0.1},
-        output_activation="tanh",
+        output_activation="tanh", init={"name": "he_normal", "bias_std": 0.5},
     )  # fmt: skip
     theirs = recipe_of("schedule=step", "schedule.gamma=0.3", "activation=elu", "activation.alpha=0.5",
                        "loss=cross_entropy", "loss.label_smoothing=0.1", "output_activation=tanh",
+                       "init=he_normal", "init.bias_std=0.5",
                        "optimizer=adam", "optimizer.beta_2=0.98")  # fmt: skip
     assert plain(ours.recipe(np.arange(2))) == theirs
 
@@ -244,16 +245,15 @@ def test_every_choice_is_named_in_the_documentation():
 
 def test_every_setting_of_the_trainer_is_an_option(recipe_of):
     ours = NNClassifier(
-        dropout=0.2, clip_norm=2.0, ema=0.9, measures=("log_loss", "ece"),
-        select="val_brier", calibrate="temperature", batch_size=None, dtype="float64", evaluate_every=3,
-        early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
+        dropout=0.2, clip_norm=2.0, ema=0.9, bias_rate_factor=0.1, scale_rate_factor=6.0,
+        measures=("log_loss", "ece"), select="val_brier", calibrate="temperature", batch_size=None,
+        dtype="float64", evaluate_every=3, early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
         solver={"name": "momentum", "momentum": 0.7}, weight_decay=0.1,
     )  # fmt: skip
     theirs = recipe_of(
-        "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.ema=0.9",
-        "trainer.measures=[log_loss,ece]", "trainer.select=val_brier", "trainer.calibrate=temperature",
-        "trainer.batch_size=null",
-        "trainer.dtype=float64", "trainer.evaluate_every=3", "trainer.patience=4", "trainer.min_delta=0.01",
+        "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.ema=0.9", "trainer.bias_rate_factor=0.1",
+        "trainer.scale_rate_factor=6", "trainer.measures=[log_loss,ece]", "trainer.select=val_brier",
+        "trainer.calibrate=temperature", "trainer.batch_size=null", "trainer.dtype=float64", "trainer.evaluate_every=3", "trainer.patience=4", "trainer.min_delta=0.01",
         "trainer.class_weight=[1,2]", "optimizer.learning_rate=0.3", "optimizer.momentum=0.7",
         "optimizer.weight_decay=0.1",
     )  # fmt: skip
@@ -294,24 +294,48 @@ def test_a_network_with_scales_goes_on_from_its_weights(iris):
     np.testing.assert_allclose(ours.predict_proba(X), before, rtol=1e-6)
 
 
-LAYERS = [{"normalization": "layer"}, {"normalization": "batch", "residual": True, "ema": 0.9}]
+LAYERS = {
+    "layer": {"normalization": "layer"},
+    "batch": {"normalization": "batch", "residual": True, "ema": 0.9},
+    "ntk": {"parametrization": "ntk", "scaling_layer": True, "scale_rate_factor": 6.0, "bias_rate_factor": 0.1,
+            "init": {"name": "lecun_normal", "bias_std": 1.0, "zero_output": True}, "solver": "adam",
+            "learning_rate_init": 0.04},
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("options", LAYERS, ids=str)
+@pytest.mark.parametrize("options", LAYERS.values(), ids=LAYERS)
 def test_what_layers_have_besides_weights_is_kept(options, iris):
     X, y = iris
     how = {"max_iter": 4, "dtype": "float64"} | options
-    ours, val = NNClassifier((8, 8), **how), {"X_val": X[::2], "y_val": y[::2]}
-    ours.fit(X, y, **val)
+    ours, parts = (NNClassifier((8, 8), **how) for _ in range(2))
+    ours.fit(X, y, X_val=X[::2], y_val=y[::2])
     assert ours.best_validation_score_ == ours.score(X[::2], y[::2])
     again = pickle.loads(pickle.dumps(ours))
     assert (again.predict_proba(X) == ours.predict_proba(X)).all()
-    parts = NNClassifier((8, 8), **how)
     for _ in range(4):
         parts.partial_fit(X, y, classes=[0, 1, 2])
     assert (parts.predict_proba(X) == NNClassifier((8, 8), **how).fit(X, y).predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+@pytest.mark.parametrize("options", LAYERS.values(), ids=LAYERS)
+def test_training_goes_on_with_all_that_layers_have(options, way, iris):
+    X, y = iris
+    ours = NNClassifier((8, 8), warm_start=True, max_iter=3, dtype="float64", **options).fit(X, y)
+    before = ours.predict_proba(X)
+    ours.set_params(learning_rate="constant", learning_rate_init=1e-12)
+    if options.get("normalization") == "batch":
+        with pytest.raises(ValueError, match="with batch normalization, training cannot begin with the weights"):
+            getattr(ours, way)(X, y)
+        return
+    getattr(ours, way)(X, y)
+    np.testing.assert_allclose(ours.predict_proba(X), before, rtol=1e-8)
+
+
+def test_a_warm_start_needs_the_same_normalization(iris):
+    ours = NNClassifier((8,), normalization="layer", warm_start=True, max_iter=2).fit(*iris)
     with pytest.raises(ValueError, match="warm_start=True: normalization must be that of the fit before"):
-        ours.set_params(warm_start=True, normalization=None).fit(X, y)
+        ours.set_params(normalization=None).fit(*iris)
 
 
 def test_schedules_can_be_joined():

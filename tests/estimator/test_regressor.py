@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import nnsweep as package
 from nnsweep import NNClassifier, NNRegressor, StackedSearchCV
+from nnsweep.data.load import load
 from nnsweep.mlp.losses import LOSSES
 
 CONFIGURATIONS = [
@@ -93,6 +96,24 @@ def test_scikit_learn_comes_to_the_same_weights(ours, theirs, n_targets, weighte
     for one, other in zip([*network.coefs_, *network.intercepts_], [*oracle.coefs_, *oracle.intercepts_], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(network.predict(X), oracle.predict(X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+def test_same_configuration_matches_the_command_line_bit_for_bit(loss, nnsweep, study):
+    assert nnsweep("data=diabetes", f"loss={loss}").code == 0
+    (folder,) = (file.parent for file in Path(study).glob("multirun/*/*/weights.npz"))
+    data = load("diabetes", val_fraction=0.2)
+    val = {"X_val": data.val.X, "y_val": data.val.y[:, 0]}
+    ours = NNRegressor((32,), loss=loss, weight_decay=0.0).fit(data.train.X, data.train.y[:, 0], **val)
+    with np.load(folder / "weights.npz") as weights:
+        assert ours.best_epoch_ == weights["best_epoch"]
+        for number, (W, b) in enumerate(zip(ours.coefs_, ours.intercepts_, strict=True)):
+            np.testing.assert_array_equal(W, weights[f"best_W{number}"], strict=True)
+            np.testing.assert_array_equal(b, weights[f"best_b{number}"], strict=True)
+    (recorded,) = package.load_histories(package.load_results("nnsweep")).values()
+    np.testing.assert_array_equal(ours.loss_curve_, recorded["train_cost"][1:])
+    for name, curve in ours.history_.items():  # there a test part is measured together with the validation part
+        np.testing.assert_allclose(curve, recorded[name], rtol=1e-6)
 
 
 def test_the_unit_of_the_targets_changes_nothing_else(friedman):
