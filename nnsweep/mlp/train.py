@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray, Task
-from nnsweep.mlp.choices import Count, Fraction, Positive, ShrinkFactor, require
+from nnsweep.mlp.choices import Count, NonNegative, Positive, ShrinkFactor, require
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
 from nnsweep.mlp.early_stopping import Patience, Selection
 from nnsweep.mlp.losses import Loss, make_loss
@@ -114,7 +114,7 @@ class Training:
     dtype: Literal["float64", "float32"] = "float64"
     evaluate_every: Count = 1
     patience: Count | None = None
-    min_delta: Fraction = 0.0
+    min_delta: NonNegative = 0.0
     clip_norm: Positive | None = None
     class_weight: ClassWeight = None
     loss: Loss | None = None

@@ -369,7 +369,7 @@ WRONG = {
     "max_iter=0: must be >= 1": {"max_iter": 0, "learning_rate": "constant"},
     "dtype=float16: must be 'float64' or 'float32'": {"dtype": "float16"},
     "n_iter_no_change=0: must be >= 1": {"early_stopping": True, "n_iter_no_change": 0},
-    "tol=1: must be >= 0 and < 1": {"tol": 1},
+    "tol=-1: must be >= 0": {"tol": -1},
     "validation_fraction=1.0: must be > 0 and < 1": {"validation_fraction": 1.0},
     "validation_fraction=0.01 of 150 samples leaves a part of 2": {"early_stopping": True, "validation_fraction": 0.01},
     "early_stopping=yes: must be true or false": {"early_stopping": "yes"},
@@ -430,7 +430,7 @@ def test_all_wrong_options_are_told_together(iris):
     assert str(raised.value).splitlines() == [
         "learning_rate_init=0: must be > 0",
         "solver.beta_2=1: must be >= 0 and < 1",
-        "tol=-1: must be >= 0 and < 1",
+        "tol=-1: must be >= 0",
         "validation_fraction=0: must be > 0 and < 1",
     ]
 

@@ -435,7 +435,7 @@ LIMITS = [  # key, inside, outside
     (("trainer", "batch_size"), [1, None], [0]),
     (("trainer", "evaluate_every"), [1, 1000], [0]),
     (("trainer", "patience"), [None, 1], [0]),
-    (("trainer", "min_delta"), [0, 0.999], [-1e-9, 1]),
+    (("trainer", "min_delta"), [0, 0.999, 100], [-1e-9]),
     (("trainer", "dropout"), [0, 0.999], [-1e-9, 1]),
     (("trainer", "clip_norm"), [None, 5e-324], [0.0, -1.0]),
     (("optimizer", "learning_rate"), [5e-324, 1, 1.7e308], [0, 0.0, -0.1]),

@@ -190,7 +190,7 @@ def test_a_rise_beyond_min_delta_or_a_lower_cost_resets_the_wait(patience, min_d
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch_size": 0}, {"evaluate_every": 0}, {"patience": 0}, {"min_delta": 1}, {"clip_norm": 0}],
+    [{"epochs": 0}, {"batch_size": 0}, {"evaluate_every": 0}, {"patience": 0}, {"min_delta": -1}, {"clip_norm": 0}],
 )
 def test_settings_out_of_their_range_are_refused_by_name(wrong):
     with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be .*, got"):
