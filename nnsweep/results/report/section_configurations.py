@@ -16,6 +16,7 @@ from nnsweep.results.report.content import Column, Row, Section, SectionContent,
 from nnsweep.results.report.section_answer import plan_more_seeds
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.best_set import UNSETTLED
+from nnsweep.results.statistics.examples import ABSOLUTE
 from nnsweep.results.statistics.pairs import POWER
 from nnsweep.results.wording import (
     NOTHING,
@@ -30,6 +31,7 @@ from nnsweep.results.wording import (
     span,
     whole,
     with_interval,
+    write_digits,
 )
 
 SIZES = ("depth", "width", "n_parameters")
@@ -281,22 +283,23 @@ class ByExample(Section):
         found = study.by_example
         if not len(found):
             return None
-        interval = f"{percent(study.confidence)} interval"
+        interval, are_losses = f"{percent(study.confidence)} interval", "loss" in found.columns
+        write = write_three if are_losses else study.write_measure
+        counts = (Column("only this right", "b", whole, True), Column("only the best right", "c", whole, True))
         columns = (
             Column("configuration", "label", study.name),
-            Column("difference", "difference", lambda value: signed(study.write_measure(value))),
-            Column(interval, "low", lambda row: span(study.write_measure, row), needs_row=True),
-            *drop_empty(
-                found, Column("only this right", "b", whole, True), Column("only the best right", "c", whole, True)
-            ),
+            Column("difference", "difference", lambda value: signed(write(value))),
+            Column(interval, "low", lambda row: span(write, row), needs_row=True),
+            *(() if are_losses else drop_empty(found, *counts)),
             Column("test", "test", is_wide=True),
             Column("p", "p", probability, is_wide=True),
             Column("adjusted p", "p_holm", probability),
         )
         table = Table(
             name="examples",
-            caption=f"Each configuration minus the best, {found['reference_label'].iloc[0]}, on the same test examples "
-            "(networks that finished); each interval holds by itself.",
+            caption=f"{name_loss(study) if are_losses else 'Each configuration'} minus the best, "
+            f"{found['reference_label'].iloc[0]}, on the same test examples (networks that finished); each interval "
+            "holds by itself.",
             frame=found,
             columns=columns,
             indistinguishable=frozenset(
@@ -316,9 +319,25 @@ class ByExample(Section):
     def method_notes(self, study: Study) -> list[str]:
         if not len(study.by_example):
             return []
+        of_classes = (
+            "single networks are compared by McNemar's exact test, and several seeds by a sign-flip test on each "
+            "example's share of correct answers"
+        )
+        of_losses = "networks are compared by a sign-flip test on each example's loss, averaged over seeds"
         return [
-            "On the same test examples, single networks are compared by McNemar's exact test, and several seeds by a "
-            "sign-flip test on each example's share of correct answers, with bootstrap intervals over examples: this "
-            "speaks for these trained networks on further examples"
+            f"On the same test examples, {of_losses if 'loss' in study.by_example.columns else of_classes}, with "
+            "bootstrap intervals over examples: this speaks for these trained networks on further examples"
             + (", whereas tests over seeds speak for further seeds on these examples." if study.tests else ".")
         ]
+
+
+def name_loss(study: Study) -> str:
+    """Name what of each example is compared where numbers were predicted, at the beginning of a sentence."""
+    if any(one.quantiles for one in study.errors.values()):
+        return "Mean quantile loss of each configuration"
+    return f"Mean {'absolute' if study.measure in ABSOLUTE else 'squared'} error of each configuration"
+
+
+def write_three(value: object) -> str:
+    """Write a number with three significant digits."""
+    return write_digits(value, 3)

@@ -15,6 +15,7 @@ from nnsweep.results.frame import plain, rows, take_metric
 from nnsweep.results.grouping import Configuration, group_runs, with_failures
 from nnsweep.results.labels import outcomes
 from nnsweep.results.metrics import (
+    ACCURACY,
     choose_digits,
     find_sign,
     find_validation_metric,
@@ -295,19 +296,27 @@ class Study:
 
     @cached_property
     def by_example(self) -> pd.DataFrame:
-        """What `compare_examples` says; no rows if it is not known what the best got right, or test sets differ.
+        """What `compare_examples` says; no rows if it is not known what the best did, or test sets differ.
 
         ``attrs["differ"]`` tells whether they do.
         """
-        known = self.correct and self.has_result and set(self._best_run_ids) & set(self.correct)
-        if self.metric != "test_accuracy" or not known or len(self.configurations) < 2:
+        results: Mapping[str, Any] = self.correct if self.metric == ACCURACY else self.errors
+        known = results and self.has_result and set(self._best_run_ids) & set(results)
+        if not known or len(self.configurations) < 2:
             return pd.DataFrame({"test": []})
         try:
-            return compare_examples(self.runs, self.correct, metric=self.metric, by=self.by, confidence=self.confidence)
+            return compare_examples(self.runs, results, metric=self.metric, by=self.by, confidence=self.confidence)
         except DataError:
             nothing = pd.DataFrame({"test": []})
             nothing.attrs["differ"] = True
             return nothing
+
+    @cached_property
+    def errors(self) -> Mapping[str, Evaluation]:
+        """The evaluations of the runs that predicted numbers, if the metric is of such a measure at the best epoch."""
+        if find_validation_metric(self.metric) is None or self.metric == "test_cost":
+            return {}
+        return {run_id: one for run_id, one in self.evaluations.items() if one.task == "regression"}
 
     @cached_property
     def pooled_evaluation(self) -> PooledEvaluation | None:

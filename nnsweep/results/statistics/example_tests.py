@@ -1,11 +1,11 @@
-"""Example tests: two classifiers, or sets of them, on the very test examples that they classified.
+"""Example tests: two networks, or sets of them, on the very test examples that they predicted.
 
-Each example is a pair (right or wrong by the one, right or wrong by the other), so one seed each is enough. What is
+Each example is a pair (right or wrong, or the loss, of the one and of the other), so one seed each is enough. What is
 said holds for the networks as they were trained, on further examples of the same kind.
 """
 
 import math
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,12 @@ from nnsweep.results.statistics.intervals import check_confidence
 Right: TypeAlias = NDArray[np.bool_]
 
 MOST_ADDITIONS = 1_000_000_000
+N_FLIPS = 10_000
+"""So many choices of signs are drawn where the differences are no whole numbers, unless there are fewer."""
+MOST_FLIPPED = 1000
+"""Of more examples than this the sum of differences with random signs is taken to be normal."""
+AT_ONCE = 1000
+"""So many resamples are drawn at once."""
 
 
 class McNemar(NamedTuple):
@@ -40,7 +46,7 @@ class McNemar(NamedTuple):
 
 
 class Bootstrap(NamedTuple):
-    """A difference of accuracies, first minus second, and its bootstrap interval."""
+    """A difference of accuracies or of mean losses, first minus second, and its bootstrap interval."""
 
     difference: float
     low: float
@@ -84,17 +90,19 @@ def mcnemar_test(first: ArrayLike, second: ArrayLike) -> McNemar:
 
 
 def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
-    """Test whether two sets of classifiers have one accuracy, all seeds of a configuration together.
+    """Test whether two sets of networks have one accuracy, or one mean loss, all seeds of a configuration together.
 
     If they have, the two could be exchanged on any example; d being the difference of the shares of seeds that got an
-    example right, p is the probability that random signs of the d sum to as much as they do (Fisher, The Design of
-    Experiments, 1935, section 21). It is computed exactly, from the distribution of the sum; for very unequal numbers
-    of seeds by the normal distribution with variance ``Σ d²``. With one seed each it is McNemar's exact test.
+    example right, or of their mean losses of it, p is the probability that random signs of the d sum to as much as
+    they do (Fisher, The Design of Experiments, 1935, section 21). It is computed exactly, from the distribution of the
+    sum; for very unequal numbers of seeds by the normal distribution with variance ``Σ d²``. With one seed each it is
+    McNemar's exact test. Of losses `N_FLIPS` choices of signs are drawn, always the same, or all of them taken where
+    there are no more; of more than `MOST_FLIPPED` examples the sum is taken to be normal.
 
     Parameters
     ----------
-    first, second : array of bool, shape (n_test,) or (n_seeds, n_test)
-        Which examples each seed got right; the numbers of seeds may differ.
+    first, second : array of bool or of float, shape (n_test,) or (n_seeds, n_test)
+        Which examples each seed got right, or its loss of each; the numbers of seeds may differ.
 
     Returns
     -------
@@ -108,7 +116,9 @@ def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
     """
     from scipy import stats
 
-    apart, _ = _steps(first, second)
+    apart, _ = _subtract(first, second)
+    if apart.dtype.kind == "f":
+        return _flip_losses(apart)
     sizes, repeats = np.unique(np.abs(apart[apart != 0]), return_counts=True)
     observed, total = abs(int(apart.sum())), int((sizes * repeats).sum())
     if not total:
@@ -125,6 +135,27 @@ def sign_flip_test(first: ArrayLike, second: ArrayLike) -> float:
     return min(1.0, float(chances[np.abs(sums) >= observed].sum()))
 
 
+def _flip_losses(apart: NDArray[np.float64]) -> float:
+    """Give the two-sided p of a sum of differences among the sums with other signs; the observed one counts, too."""
+    from scipy import stats
+
+    observed, n = abs(float(apart.sum())), len(apart)
+    if not apart.any():
+        return 1.0
+    if n > MOST_FLIPPED:
+        return float(2 * stats.norm.sf(observed / math.sqrt(float(np.square(apart).sum()))))
+    if 2**n <= N_FLIPS:
+        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+        n_unseen = 0
+    else:
+        bits = np.random.default_rng(0).integers(0, 2, (N_FLIPS, n), dtype=np.int8)
+        n_unseen = 1
+    sums = np.abs((2.0 * bits - 1) @ apart)
+    rounding = 1e-12 * float(np.abs(apart).sum())
+    n_extreme = int(np.count_nonzero(sums >= observed - rounding))
+    return (n_extreme + n_unseen) / (len(bits) + n_unseen)
+
+
 def bootstrap_difference(
     first: ArrayLike,
     second: ArrayLike,
@@ -133,7 +164,7 @@ def bootstrap_difference(
     confidence: float = 0.95,
     random_state: int | np.random.Generator = 0,
 ) -> Bootstrap:
-    """Estimate the difference of two accuracies with an interval, by resampling the test examples.
+    """Estimate the difference of two accuracies, or mean losses, with an interval, by resampling the test examples.
 
     Every resample draws examples with replacement, the same ones for both and for all seeds. The interval is the
     bias-corrected and accelerated one (BCa: Efron, Journal of the American Statistical Association 82, 1987). Only
@@ -141,8 +172,8 @@ def bootstrap_difference(
 
     Parameters
     ----------
-    first, second : array of bool, shape (n_test,) or (n_seeds, n_test)
-        Which examples each seed got right; the numbers of seeds may differ.
+    first, second : array of bool or of float, shape (n_test,) or (n_seeds, n_test)
+        Which examples each seed got right, or its loss of each; the numbers of seeds may differ.
     n_resamples : int
         Resamples, at least 1.
     confidence : float
@@ -161,25 +192,30 @@ def bootstrap_difference(
         If the numbers of examples differ or there is none.
     """
     check_confidence(confidence)
-    apart, unit = _steps(first, second)
+    apart, unit = _subtract(first, second)
     sizes, counts = np.unique(apart, return_counts=True)
     generator = np.random.default_rng(random_state)
-    resamples = generator.multinomial(len(apart), counts / len(apart), size=n_resamples) @ sizes
+    drawn = [min(AT_ONCE, n_resamples - start) for start in range(0, n_resamples, AT_ONCE)]  # spares memory
+    resamples = np.concatenate([generator.multinomial(len(apart), counts / len(apart), size=n) @ sizes for n in drawn])
     low, high = _bca(resamples, apart, confidence) if len(sizes) > 1 else (apart.sum(), apart.sum())
     scale = unit * len(apart)
     return Bootstrap(float(apart.sum() / scale), float(low / scale), float(high / scale))
 
 
-def _steps(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.int64], int]:
-    """Give each example's difference in the share of seeds that got it right: whole numbers of ``1 / unit``."""
-    one, other = np.atleast_2d(np.asarray(first, dtype=bool)), np.atleast_2d(np.asarray(second, dtype=bool))
+def _subtract(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[Any], int]:
+    """Give each example's difference in loss, or in the share of seeds that got it right in steps of ``1 / unit``."""
+    arrays = [np.atleast_2d(np.asarray(values)) for values in (first, second)]
+    are_losses = all(values.dtype.kind == "f" for values in arrays)
+    one, other = arrays if are_losses else (values.astype(bool) for values in arrays)
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or not one.size or not other.size:
         raise ValueError(f"pairs of test examples take arrays of one length, not shapes {one.shape} and {other.shape}")
+    if are_losses:
+        return one.mean(axis=0) - other.mean(axis=0), 1
     unit = math.lcm(len(one), len(other))
     return one.sum(axis=0) * (unit // len(one)) - other.sum(axis=0) * (unit // len(other)), unit
 
 
-def _bca(resamples: NDArray[np.int64], apart: NDArray[np.int64], confidence: float) -> tuple[float, float]:
+def _bca(resamples: NDArray[Any], apart: NDArray[Any], confidence: float) -> tuple[float, float]:
     """Give the bounds of a sum, from its resamples and the values summed."""
     from scipy import stats
 

@@ -1,20 +1,21 @@
-"""Examples: classifiers, or sets of them, compared on the very test examples that they classified.
+"""Examples: networks, or sets of them, compared on the very test examples that they predicted.
 
 Seeds tell how much a result owes to the start of the training; here the question is how much it owes to the test set,
 and how sure it is for other seeds and other test examples at once.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.frame import check_columns
 from nnsweep.results.grouping import Configuration, describe_run, group_runs
 from nnsweep.results.inputs import check_inputs
+from nnsweep.results.metrics import name_measure
 from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.example_tests import Right, bootstrap_difference, mcnemar_test, sign_flip_test
 from nnsweep.results.statistics.intervals import check_confidence, estimate_share
@@ -45,6 +46,30 @@ COLUMNS = {
 }
 
 
+LOSSES = {"accuracy": "loss", "reference_accuracy": "reference_loss"}
+LOSS_COLUMNS = {LOSSES.get(name, name): kind for name, kind in COLUMNS.items() if name not in ("b", "c")}
+ABSOLUTE = ("mae", "median_absolute_error", "max_error", "mape")
+"""The measures that speak of the sizes of errors; of all others it is their squares that are compared."""
+Values: TypeAlias = NDArray[Any]
+"""Which examples are right, or the loss of each: arrays of bool or of float."""
+
+
+class ExampleErrors(Protocol):
+    """What a run has recorded of the numbers that it predicted for its test examples."""
+
+    @property
+    def errors(self) -> NDArray[np.floating[Any]]:
+        """How far each output was off, of shape (n_test, n_outputs)."""
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Which quantiles the outputs of a target are; empty if there is one of each."""
+
+    @property
+    def test_digest(self) -> str:
+        """The same for runs that were tested on the same examples in the same order."""
+
+
 class ExampleResults(Protocol):
     """What a run has recorded of its test examples."""
 
@@ -59,7 +84,7 @@ class ExampleResults(Protocol):
 
 def compare_examples(
     runs: pd.DataFrame,
-    correct: Mapping[str, ExampleResults | ArrayLike],
+    correct: Mapping[str, ExampleResults | ExampleErrors | ArrayLike],
     *,
     metric: str | None = None,
     baseline: str | Mapping[str, object] | None = None,
@@ -71,15 +96,18 @@ def compare_examples(
     """Compare each configuration with the best one, or with a baseline, example by example.
 
     p is McNemar's with one run each, otherwise that of `sign_flip_test`; corrected as in
-    `nnsweep.compare`: for all pairs if the reference is the best, which was found by looking.
+    `nnsweep.compare`: for all pairs if the reference is the best, which was found by looking. Where numbers were
+    predicted, losses take the place of right and wrong: of each example the mean over targets of squared errors, or of
+    their sizes for a metric of these (`ABSOLUTE`), or of the quantile loss (`compute_losses`).
 
     Parameters
     ----------
     runs : pandas.DataFrame
         A frame of runs with the column ``run_id``.
-    correct : mapping of str to ExampleResults or array of bool, shape (n_test,)
-        Which test examples each run got right, by run id: what `nnsweep.load_correct` gives, or arrays. Runs that are
-        not in it are left out.
+    correct : mapping of str to ExampleResults, ExampleErrors or array of shape (n_test,)
+        Which test examples each run got right, by run id: what `nnsweep.load_correct` gives, or arrays of bool. Or how
+        far off it was: what `nnsweep.load_evaluations` gives, or arrays of float, the loss of each example. Runs that
+        are not in it are left out.
     metric : str, optional
         What the best is best by, and what a run must have to count.
     baseline : str or mapping, optional
@@ -98,8 +126,9 @@ def compare_examples(
         ``n_runs_reference``, ``n_examples``, ``accuracy`` and ``reference_accuracy`` (means over runs), ``difference``
         with its interval ``low`` to ``high`` for these networks on other examples, and ``low_both`` to ``high_both``
         for other seeds, too (`nnsweep.results.statistics.variance_components.estimate_errors`), ``b`` and ``c`` (with
-        one run each), ``test``, ``p``, ``p_holm``, ``distinguishable`` and ``note``. ``attrs["notes"]`` says how p was
-        corrected.
+        one run each), ``test``, ``p``, ``p_holm``, ``distinguishable`` and ``note``. Of losses, ``loss`` and
+        ``reference_loss`` stand in place of accuracies, and there is no ``b`` and ``c``. ``attrs["notes"]`` says how p
+        was corrected.
 
     Raises
     ------
@@ -114,22 +143,25 @@ def compare_examples(
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     if not ranked:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-    arrays = collect_right(runs, ranked, correct)
+    arrays = collect_examples(runs, ranked, correct, metric)
+    are_losses = any(values.dtype.kind == "f" for values in arrays.values())
+    columns, names = (LOSS_COLUMNS, LOSSES) if are_losses else (COLUMNS, {})
     reference = ranked[0] if baseline is None else find_configuration(runs, ranked, baseline)
     if reference.label not in arrays:
         raise ConfigError(f"{reference.label}: none of its runs says which test examples it got right")
     options = {"n_resamples": n_resamples, "confidence": confidence, "random_state": random_state}
     others = [one for one in ranked if one is not reference]
-    table = pd.DataFrame([_row(one, reference, arrays, options) for one in others], columns=list(COLUMNS))
+    table = pd.DataFrame([_row(one, reference, arrays, options) for one in others]).rename(columns=names)
+    table = table.reindex(columns=list(columns))
     family = count_pairs(len(ranked)) if baseline is None else len(others)
     table["p_holm"] = correct_by_holm(table["p"].to_numpy(dtype=float), family)
     table["distinguishable"] = table["p_holm"] < 1 - confidence
     table.attrs["notes"] = [f"p is adjusted for {family:,} comparisons (Holm)"] if others else []
-    return table.astype(COLUMNS)
+    return table.astype(columns)
 
 
 def _row(
-    one: Configuration, reference: Configuration, arrays: Mapping[str, Right], options: Mapping[str, float]
+    one: Configuration, reference: Configuration, arrays: Mapping[str, Values], options: Mapping[str, float]
 ) -> dict[str, object]:
     there = arrays[reference.label]
     row: dict[str, object] = {"label": one.label, "reference_label": reference.label, "n_examples": there.shape[1]}
@@ -143,7 +175,7 @@ def _row(
         both = estimate_errors(here, there)
         ends = bound_error(both.estimate, both.for_both, both.both_freedom, options["confidence"])
         row |= {"low_both": ends[0], "high_both": ends[1]}
-    if len(here) == len(there) == 1:
+    if len(here) == len(there) == 1 and here.dtype == bool:
         exact = mcnemar_test(here[0], there[0])
         return row | {"test": "McNemar", "p": exact.p, "b": exact.b, "c": exact.c}
     return row | {"test": "sign flip", "p": sign_flip_test(here, there)}
@@ -196,7 +228,7 @@ def estimate_accuracies(
     ranked = sort_best_first(group_runs(runs, metric, by=by), metric)
     rows = [
         {"label": label, "n_runs": len(right), "n_examples": right.shape[1]} | _bound(right, confidence)
-        for label, right in collect_right(runs, ranked, correct).items()
+        for label, right in collect_examples(runs, ranked, correct, metric).items()
     ]
     columns = ["label", "n_runs", "n_examples", "accuracy"]
     columns += ["error_seeds", "low_seeds", "high_seeds", "error", "low", "high"]
@@ -216,41 +248,78 @@ def _bound(right: Right, confidence: float) -> dict[str, float]:
     }
 
 
-def collect_right(
-    runs: pd.DataFrame, configurations: Sequence[Configuration], correct: Mapping[str, ExampleResults | ArrayLike]
-) -> dict[str, Right]:
-    """Give for each configuration which examples its runs got right: arrays of shape (n_runs, n_test), by label.
+def compute_losses(errors: ArrayLike, measure: str, quantiles: Sequence[float] = ()) -> NDArray[np.float64]:
+    """Compute the loss of each test example from how far its outputs were off, prediction minus target.
+
+    It is the mean over targets of ``e²``, or of ``|e|`` for one of the `ABSOLUTE` measures. Where the outputs of a
+    target are its quantiles q, it is the mean of ``max(-q e, (1 - q) e)`` (Koenker and Bassett, Econometrica 46, 1978).
+
+    Parameters
+    ----------
+    errors : array of shape (n_test, n_outputs)
+        In the targets' units; the quantiles of one target after those of the other.
+    measure : str
+        What the networks are judged by.
+    quantiles : sequence of float
+        Of each target.
+
+    Examples
+    --------
+    >>> compute_losses([[1.0, -3.0]], "rmse"), compute_losses([[1.0, -3.0]], "mae")
+    (array([5.]), array([2.]))
+    """
+    table = np.asarray(errors, dtype=np.float64)
+    if len(quantiles):
+        levels = np.resize(np.asarray(quantiles, dtype=np.float64), table.shape[1])
+        return np.asarray(np.maximum(-levels * table, (1 - levels) * table).mean(axis=1))
+    return np.asarray((np.abs(table) if measure in ABSOLUTE else np.square(table)).mean(axis=1))
+
+
+def collect_examples(
+    runs: pd.DataFrame,
+    configurations: Sequence[Configuration],
+    correct: Mapping[str, ExampleResults | ExampleErrors | ArrayLike],
+    metric: str,
+) -> dict[str, Values]:
+    """Give what the runs of each configuration did with each example: arrays of shape (n_runs, n_test), by label.
 
     Raises
     ------
     DataError
-        If two runs were not tested on the same examples, or what one got right is no such array.
+        If two runs were not tested on the same examples, or what one did is no such array.
     """
     check_columns(runs, runs=["run_id"])
     ids = runs["run_id"].astype(str).tolist()
     members = {one.label: [row for row in one.counted.values() if ids[row] in correct] for one in configurations}
-    records = {row: _take_record(runs, row, correct[ids[row]]) for rows in members.values() for row in rows}
+    records = {row: _take_record(runs, row, correct[ids[row]], metric) for rows in members.values() for row in rows}
     _check_same_test_set(runs, records)
-    return {label: np.stack([records[row].right for row in rows]) for label, rows in members.items() if rows}
+    return {label: np.stack([records[row].values for row in rows]) for label, rows in members.items() if rows}
 
 
 class _Record(NamedTuple):
-    right: Right
+    values: Values
     test_digest: str = ""
 
 
-def _take_record(runs: pd.DataFrame, row: int, record: ExampleResults | ArrayLike) -> _Record:
+def _take_record(
+    runs: pd.DataFrame, row: int, record: ExampleResults | ExampleErrors | ArrayLike, metric: str
+) -> _Record:
     """Take what a run has recorded, or an array, which has no digest."""
+    errors = getattr(record, "errors", None)
     try:
-        right = np.asarray(getattr(record, "right", record), dtype=bool)
+        if errors is None or not len(errors):  # those of classes are empty
+            values = np.asarray(getattr(record, "right", record))
+            values = values if values.dtype.kind == "f" else values.astype(bool)
+        else:
+            values = compute_losses(errors, name_measure(metric) or "", getattr(record, "quantiles", ()))
     except ValueError:  # rows of different lengths
-        right = np.empty((0, 0), dtype=bool)
-    if right.ndim != 1 or not len(right):
+        values = np.empty((0, 0), dtype=bool)
+    if values.ndim != 1 or not len(values):
         raise DataError(
             f"the run {describe_run(runs, row)}: which test examples it got right must be an array of bool of shape "
             "(n_test,), with an example at least; load_correct(runs) gives it"
         )
-    return _Record(right, str(getattr(record, "test_digest", "")))
+    return _Record(values, str(getattr(record, "test_digest", "")))
 
 
 def _check_same_test_set(runs: pd.DataFrame, records: Mapping[int, _Record]) -> None:
@@ -258,7 +327,7 @@ def _check_same_test_set(runs: pd.DataFrame, records: Mapping[int, _Record]) -> 
     first = next(iter(records), 0)
     with_digest = next((row for row, one in records.items() if one.test_digest), first)
     for row, one in records.items():
-        n, expected = len(one.right), len(records[first].right)
+        n, expected = len(one.values), len(records[first].values)
         if n != expected:
             raise DataError(
                 f"{_two(runs, first, row)} have different test sets, of {expected} and {n} examples; "

@@ -108,3 +108,39 @@ def test_arrays_that_do_not_pair_are_refused(test):
     for shapes in ((3,), (4,)), ((0,), (1,)), ((2, 3), (2, 4)), ((2, 2, 3), (3,)):
         with pytest.raises(ValueError, match="shape"):
             test(*(np.zeros(shape, bool) for shape in shapes))
+
+
+losses = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=10)
+
+
+@patiently
+@given(losses)
+def test_sign_flips_of_losses_are_scipys_permutations(both):
+    first, second = np.array(both, dtype=float).T
+    expected = stats.permutation_test(
+        (first, second), lambda x, y, axis: (x - y).sum(axis=axis), permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip_test(first, second) == pytest.approx(expected.pvalue, abs=1e-9)
+
+
+def test_drawn_signs_come_near_to_all_of_them(monkeypatch):
+    apart = np.random.default_rng(3).exponential(size=12) - 0.6
+    exact = sign_flip_test(apart, np.zeros(12))
+    monkeypatch.setattr("nnsweep.results.statistics.example_tests.N_FLIPS", 4000)
+    assert sign_flip_test(apart, np.zeros(12)) == pytest.approx(exact, abs=0.02)
+    many = np.random.default_rng(3).exponential(size=300) - 1.15
+    drawn = sign_flip_test(many, np.zeros(300))
+    monkeypatch.setattr("nnsweep.results.statistics.example_tests.MOST_FLIPPED", 299)
+    assert 0.01 < sign_flip_test(many, np.zeros(300)) == pytest.approx(drawn, abs=0.02)
+
+
+@patiently
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(20, 60))
+def test_losses_of_0_and_1_are_rights_and_wrongs(seed, n_seeds, n_test):
+    first, second = np.random.default_rng(seed).random((2, n_seeds, n_test)) < 0.6
+    found = bootstrap_difference(1.0 - first, 1.0 - second, n_resamples=2000)
+    expected = bootstrap_difference(first, second, n_resamples=2000)
+    assert found.difference == pytest.approx(-expected.difference)
+    step = 1 / (n_seeds * n_test)  # the resamples are others, and a quantile of them may be the next value
+    assert (-found.high, -found.low) == pytest.approx((expected.low, expected.high), abs=2.01 * step)
+    assert sign_flip_test(1.0 - first, 1.0 - second) == pytest.approx(sign_flip_test(first, second), abs=0.03)

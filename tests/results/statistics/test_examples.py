@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import mean_pinball_loss
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.results.statistics.example_tests import bootstrap_difference, mcnemar_test, sign_flip_test
-from nnsweep.results.statistics.examples import COLUMNS, compare_examples
+from nnsweep.results.statistics.examples import COLUMNS, LOSS_COLUMNS, compare_examples, compute_losses
 from nnsweep.results.statistics.variance_components import estimate_errors
-from nnsweep.tracking.record import CorrectExamples
+from nnsweep.tracking.record import CorrectExamples, Evaluation
 
 
 @pytest.fixture
@@ -130,3 +131,42 @@ def test_the_order_of_the_rows_changes_nothing(runs, correct):
 def test_a_single_configuration_leaves_nothing_to_compare(runs, correct):
     assert len(compare_examples(runs[runs["arch"] == "a"], correct)) == 0
     assert len(compare_examples(runs.iloc[:0], correct)) == 0
+
+
+def off(errors, quantiles=()):
+    targets = np.zeros((len(errors), 1))
+    nothing = {"confusion": np.zeros((0, 0)), "reliability": np.zeros((2, 0, 3)), "names": ("y",)}
+    known = {"task": "regression", "targets": targets, "errors": errors, "quantiles": quantiles}
+    return Evaluation(**nothing, **known, epoch=1, test_digest="d", temperature=1.0)
+
+
+def test_numbers_are_compared_by_their_losses(runs):
+    generator = np.random.default_rng(2)
+    errors = {run_id: generator.normal(0, {"a": 1, "b": 1.1, "c": 3}[run_id[0]], (80, 1)) for run_id in runs["run_id"]}
+    tested = runs.drop(columns="test_accuracy").assign(test_rmse=[np.sqrt(np.mean(e**2)) for e in errors.values()])
+    found = compare_examples(tested, {run_id: off(own) for run_id, own in errors.items()})
+    assert list(found.columns) == list(LOSS_COLUMNS)
+    assert found["label"].tolist() == ["b", "c"]
+    squares = {run_id: np.square(own[:, 0]) for run_id, own in errors.items()}
+    row = found.iloc[1]
+    assert row["loss"] == pytest.approx(seeds(squares, "c").mean())
+    assert row["difference"] == pytest.approx(row["loss"] - row["reference_loss"])
+    assert (row["test"], row["p"]) == ("sign flip", sign_flip_test(seeds(squares, "c"), seeds(squares, "a")))
+    assert found["distinguishable"].tolist() == [False, True]
+    sizes = compare_examples(
+        tested.assign(test_mae=tested["test_rmse"]), {i: off(e) for i, e in errors.items()}, metric="mae"
+    )
+    assert sizes.iloc[1]["loss"] == pytest.approx(np.mean([abs(errors[f"c{seed}"]).mean() for seed in range(3)]))
+
+
+def test_quantiles_have_the_loss_that_scikit_learn_gives_them():
+    y, predicted = np.random.default_rng(0).normal(size=(2, 50, 2))
+    levels = (0.1, 0.9)
+    outputs = np.stack([predicted[:, place] + shift for place in (0, 1) for shift in (-1, 1)], axis=1)
+    loss = compute_losses(outputs - np.repeat(y, 2, axis=1), "pinball", levels)
+    each = [
+        mean_pinball_loss(y[:, place], outputs[:, 2 * place + which], alpha=levels[which])
+        for place in (0, 1)
+        for which in (0, 1)
+    ]
+    assert loss.mean() == pytest.approx(np.mean(each), rel=1e-12)
