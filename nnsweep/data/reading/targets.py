@@ -186,8 +186,10 @@ def _infer_task_of_several(
 ) -> tuple[Task, tuple[str, ...]]:
     """Tell whether several targets are labels or numbers."""
     listed = list_first(map(show_name, texts), len(texts))
-    if all(_flag(text) in _FLAGS for cells in texts.values() for text in set(cells.tolist()) - {None}):
-        return "multilabel", (f"targets {listed}: yes or no in each, so the task is multilabel",)
+    words = {_flag(text) for cells in texts.values() for text in set(cells.tolist()) - {None}}
+    if words <= _FLAGS.keys():
+        way_out = "; data.task=regression predicts numbers" if words <= {"0", "1"} else ""
+        return "multilabel", (f"targets {listed}: yes or no in each, so the task is multilabel{way_out}",)
     if wrong := [name for name in texts if not _are_numbers(raw, name, cell_format)]:
         first = next(text for text in texts[wrong[0]].tolist() if text is not None)
         raise DataError(
@@ -195,7 +197,7 @@ def _infer_task_of_several(
             f"of 0 and 1 or no and yes; {show_name(wrong[0])} has {show_value(first)}: name one column with classes, "
             "or leave it out"
         )
-    return "regression", (f"targets {listed}: numbers, so the task is regression",)
+    return "regression", (f"targets {listed}: numbers, so the task is regression; classes are of one target alone",)
 
 
 def check_targets(target: Target, y: NDArray[np.float64], source: str) -> tuple[NDArray[Any], list[str]]:
