@@ -14,10 +14,10 @@ from nnsweep.data.load import load
 from nnsweep.mlp.activations import tanh
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.initializers import notebook
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import inv
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 
 PRINTED = Path(nnsweep.__file__).parents[1] / "experiments" / "notebook" / "printed_tables.csv"

@@ -21,10 +21,10 @@ from nnsweep.mlp.history import collect
 from nnsweep.mlp.initializers import he_uniform
 from nnsweep.mlp.losses import softmax
 from nnsweep.mlp.measures import MEASURES
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import cosine
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 from nnsweep.model.ensemble import measure_values, select_members
 from nnsweep.model.predictor import Model

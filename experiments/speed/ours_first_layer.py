@@ -17,10 +17,10 @@ from nnsweep.mlp.activations import identity, relu
 from nnsweep.mlp.arrays import Examples, Task
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.initializers import he_uniform
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import cosine
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 
 EPOCHS, LEARNING_RATE = 30, 0.1

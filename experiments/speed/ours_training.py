@@ -18,10 +18,10 @@ from nnsweep.data.load import load
 from nnsweep.mlp.activations import identity, relu
 from nnsweep.mlp.history import collect
 from nnsweep.mlp.initializers import he_uniform
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import constant
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 
 ARCHITECTURES = tuple((width,) * depth for depth in (1, 2, 3) for width in (32, 64, 128))

@@ -16,11 +16,11 @@ from nnsweep.mlp.class_weights import class_weights
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, add, collect
 from nnsweep.mlp.losses import Loss, make_loss
+from nnsweep.mlp.member import Learner, Member
 from nnsweep.mlp.network import Layers, copy_network
 from nnsweep.mlp.parametrization import unfold
 from nnsweep.mlp.schedules import ReduceOnPlateau
 from nnsweep.mlp.snapshot import Snapshot
-from nnsweep.mlp.stack import Learner, Member
 from nnsweep.mlp.targets import TargetScaling
 from nnsweep.mlp.train import Epoch, Training, train
 from nnsweep.text import explain_scale

@@ -25,11 +25,11 @@ from nnsweep.mlp.class_weights import RULE, ClassWeight, is_class_weight
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.losses import DEFAULT_LOSSES, LOSSES
 from nnsweep.mlp.measures import MEASURES, SELECTABLE, SELECTED, MeasureNames, SelectName
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.normalization import Normalization
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES, ReduceOnPlateau, Schedule
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 
 _LIST = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)  # JSON has lists for tuples

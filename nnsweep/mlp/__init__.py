@@ -11,7 +11,7 @@ Three small networks that differ in their seeds, on images of digits:
 >>> from nnsweep.mlp.activations import identity, relu
 >>> from nnsweep.mlp.history import collect
 >>> from nnsweep.mlp.initializers import he_uniform
->>> from nnsweep.mlp.stack import Member
+>>> from nnsweep.mlp.member import Member
 >>> from nnsweep.mlp.network import Network
 >>> from nnsweep.mlp.optimizers import OPTIMIZERS
 >>> from nnsweep.mlp.schedules import cosine

@@ -5,13 +5,13 @@ Whatever treats all parameters alike (update rules, clipping, copies) works on t
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 
 from nnsweep.mlp.arrays import BoolArray, FloatArray
-from nnsweep.mlp.initializers import Initializer
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Layer, Layers, Network, Shapes
 from nnsweep.mlp.parametrization import weight_factor
 
@@ -69,17 +69,22 @@ class Parameters:
             self.layers.append(Layer(**arrays))
 
     @property
+    def dtype(self) -> np.dtype:
+        """Their precision."""
+        return self.blocks[-1].dtype
+
+    @property
     def n_networks(self) -> int:
         """How many networks there are: K."""
         return len(self.blocks[-1])
 
     def zeros_like(self) -> "Parameters":
         """Return as many zeros, laid in memory in the same way."""
-        return Parameters(self.shapes, self.n_networks, self.blocks[0].dtype, self.order)
+        return Parameters(self.shapes, self.n_networks, self.dtype, self.order)
 
     def arrange(self, order: Order) -> "Parameters":
         """Return the same numbers, laid in memory in another way."""
-        other = Parameters(self.shapes, self.n_networks, self.blocks[0].dtype, order)
+        other = Parameters(self.shapes, self.n_networks, self.dtype, order)
         other.assign(self.layers)
         return other
 
@@ -110,24 +115,8 @@ def sums_of_squares(numbers: FloatArray, dtype: np.dtype) -> FloatArray:
 _ONES = {"gain", "variance", "scale"}
 
 
-class Beginning(Protocol):
-    """What the first parameters of one network are drawn by."""
-
-    @property
-    def initializer(self) -> Initializer:
-        """Draws the weights."""
-
-    @property
-    def bias_std(self) -> float:
-        """The standard deviation of the hidden layers' biases; 0 for biases that are all 0."""
-
-    @property
-    def zero_output(self) -> bool:
-        """Whether the last layer's weights are all 0."""
-
-
 def draw_first_layers(
-    network: Network, sizes: Sequence[int], beginnings: Sequence[Beginning], randoms: Sequence[Generator]
+    network: Network, sizes: Sequence[int], members: Sequence[Member], randoms: Sequence[Generator]
 ) -> Layers:
     """Draw the first parameters of K networks.
 
@@ -137,7 +126,7 @@ def draw_first_layers(
         What they have in common.
     sizes : sequence of int
         n_features, the hidden sizes, n_outputs.
-    beginnings, randoms : sequences of length K
+    members, randoms : sequences of length K
         Each network's own.
 
     Returns
@@ -146,22 +135,22 @@ def draw_first_layers(
         In float64. The weights that come of the parameters are what the initializer has drawn. Means begin with 0;
         gains, variances and scales with 1.
     """
-    networks = [_draw_network(network, sizes, *own) for own in zip(beginnings, randoms, strict=True)]
+    networks = [_draw_network(network, sizes, *own) for own in zip(members, randoms, strict=True)]
     return [
         Layer(**{name: np.stack(arrays) for name, *arrays in zip(layers[0].names, *layers, strict=True)})
         for layers in zip(*networks, strict=True)
     ]
 
 
-def _draw_network(network: Network, sizes: Sequence[int], beginning: Beginning, random: Generator) -> Layers:
+def _draw_network(network: Network, sizes: Sequence[int], member: Member, random: Generator) -> Layers:
     """Draw the first parameters of one network, without an axis of networks."""
     layers = []
     for number, shapes in enumerate(network.list_shapes(sizes)):
         is_last = number == len(network.hidden_layer_sizes)
         arrays = {name: np.full(shape, float(name in _ONES)) for name, shape in shapes.items()}
-        if not (is_last and beginning.zero_output):
-            arrays["W"] = beginning.initializer(random, *shapes["W"]) / weight_factor(network, shapes["W"][0])
-        if beginning.bias_std and not is_last:
-            arrays["b"] = random.normal(0.0, beginning.bias_std, shapes["b"])
+        if not (is_last and member.zero_output):
+            arrays["W"] = member.initializer(random, *shapes["W"]) / weight_factor(network, shapes["W"][0])
+        if member.bias_std and not is_last:
+            arrays["b"] = random.normal(0.0, member.bias_std, shapes["b"])
         layers.append(Layer(**arrays))
     return layers

@@ -1,107 +1,25 @@
 """A stack: K networks that are trained as one array computation.
 
-What a network has for itself is a `Member`, as it is asked for: seed, schedule, constants. Its share of the stack is a
-`Learner`: the member, its random streams, and the learning rate that it has come to.
+It passes samples through all of them, full batch or in minibatches, and leaves each step to its `Descent`. What a
+network has for itself are its `Learner`'s random streams and learning rate.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.random import Generator, SeedSequence, default_rng
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.batches import Batch, Minibatches, cut_tiles, share_features
-from nnsweep.mlp.initializers import Initializer
+from nnsweep.mlp.descent import Descent, StepRule, make_column
 from nnsweep.mlp.losses import Loss, cross_entropy
+from nnsweep.mlp.member import Learner, Member
 from nnsweep.mlp.network import Buffers, Layers, Network, backward, copy_network, forward, make_buffers
-from nnsweep.mlp.normalization import MOMENTUM
-from nnsweep.mlp.optimizers import Optimizer
-from nnsweep.mlp.parameters import (
-    BY_FEATURE,
-    BY_NETWORK,
-    BY_UNIT,
-    Order,
-    Parameters,
-    draw_first_layers,
-    sums_of_squares,
-)
-from nnsweep.mlp.parametrization import carry_to_parameters, compute_weights, fold, is_reparametrized, unfold
-from nnsweep.mlp.schedules import Plateau, ReduceOnPlateau, Schedule, StepSchedule
+from nnsweep.mlp.parameters import BY_FEATURE, BY_NETWORK, BY_UNIT, Order, Parameters, draw_first_layers
+from nnsweep.mlp.parametrization import unfold
+from nnsweep.mlp.schedules import StepSchedule
 from nnsweep.mlp.snapshot import Snapshot, list_sizes
 from nnsweep.mlp.threads import Threads
-
-
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """What one network of a stack has for itself.
-
-    Attributes
-    ----------
-    seed : int
-        Decides first weights, the order of the samples and dropout, each from a stream of its own.
-    initializer : Initializer
-        Draws the first weights.
-    schedule : Schedule or ReduceOnPlateau
-        Epoch to learning rate; a `StepSchedule` is asked before every step.
-    learning_rate : float
-        The base rate, recorded for the epoch before the first descent.
-    hyperparameters : mapping of str to float
-        The update rule's other constants, such as ``momentum``.
-    bias_std : float
-        The standard deviation of the hidden layers' first biases; 0 for biases that begin with 0.
-    zero_output : bool
-        Whether the last layer begins with weights of 0.
-    weight_decay : float
-        L2: the cost gains half of it times the sum of the squared weights (not the biases). With a
-        decoupled rule the weights shrink by ``learning_rate * weight_decay`` a step instead.
-    layers : list of Layer or None
-        Parameters of an earlier training to begin with, with K = 1; None for first weights from the initializer.
-    """
-
-    seed: int
-    initializer: Initializer
-    schedule: Schedule | ReduceOnPlateau
-    learning_rate: float
-    hyperparameters: Mapping[str, float]
-    bias_std: float = 0.0
-    zero_output: bool = False
-    weight_decay: float = 0.0
-    layers: Layers | None = None
-
-
-class Learner:
-    """One network's number, random streams and learning rate."""
-
-    def __init__(self, number: int, member: Member) -> None:
-        first, self.order, self.dropout = (default_rng(child) for child in SeedSequence(member.seed).spawn(3))
-        self.number, self.member = number, member
-        self.first_weights: Generator = first
-        self.learning_rate = member.learning_rate
-        schedule = member.schedule
-        self.plateau: Plateau | None = schedule.start() if isinstance(schedule, ReduceOnPlateau) else None
-
-    def resume(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot."""
-        self.learning_rate, self.plateau = snapshot.learning_rate, snapshot.plateau
-        self.order.bit_generator.state = snapshot.order
-        self.dropout.bit_generator.state = snapshot.dropout
-
-    def rate(self, epoch: int, share: float = 0.0) -> float:
-        """Give the learning rate after a share of an epoch, which is its own from then on."""
-        schedule = self.member.schedule
-        if self.plateau is not None:
-            self.learning_rate = self.plateau.learning_rate
-        elif not isinstance(schedule, ReduceOnPlateau):
-            self.learning_rate = schedule(epoch + share if isinstance(schedule, StepSchedule) else epoch)
-        return self.learning_rate
-
-    def observe(self, train_cost: float) -> None:
-        """Let the rate depend on a cost, if the schedule wants that."""
-        if self.plateau is not None and isinstance(self.member.schedule, ReduceOnPlateau):
-            self.plateau = self.member.schedule.observe(self.plateau, train_cost)
-
 
 Weight: TypeAlias = int | FloatArray
 """Of samples together: their number, or (), or (K,) where each network has its own."""
@@ -110,7 +28,7 @@ _quietly = np.errstate(over="ignore", invalid="ignore")  # what is not finite en
 
 
 class Stack:
-    """The changing state of a training: parameters, gradient, slots, rates and random streams.
+    """The changing state of a training: parameters and what is kept beside them, rates and random streams.
 
     Parameters
     ----------
@@ -118,23 +36,16 @@ class Stack:
         What the networks share.
     members : sequence of Member
         What each has for itself.
-    optimizer : Optimizer
-        Their update rule.
+    rule : StepRule
+        How steps are made.
     sizes : sequence of int
         n_features, the hidden sizes, n_classes.
     dtype : dtype
         Of parameters and features.
-    clip_norm : float or None
-        The longest gradient, over all parameters of a network, that a step may follow; longer ones are
-        shortened to it.
     class_weights : ndarray of shape (n_classes,) or None
         How much a sample of each class counts; None if all count the same.
     loss : Loss or None
         What training lowers; None for the cross-entropy of one class a sample.
-    ema : float or None
-        How much of the parameters' running average a step keeps; None if the parameters themselves are measured.
-    rate_factors : mapping of str to float
-        What the learning rate of some arrays of a layer is multiplied by, by their name.
     """
 
     def __init__(
@@ -142,95 +53,45 @@ class Stack:
         network: Network,
         members: Sequence[Member],
         *,
-        optimizer: Optimizer,
+        rule: StepRule,
         sizes: Sequence[int],
         dtype: np.dtype,
-        clip_norm: float | None = None,
         class_weights: FloatArray | None = None,
         loss: Loss | None = None,
-        ema: float | None = None,
-        rate_factors: Mapping[str, float] | None = None,
     ) -> None:
-        self.network, self.optimizer, self.clip_norm, self.dtype = network, optimizer, clip_norm, dtype
+        self.network, self.dtype, self.sizes = network, dtype, tuple(sizes)
         # the largest is 1: the mean is the same, equal weights change no bit, and none is lost in the precision
         self.class_weights = None if class_weights is None else class_weights / class_weights.max()
-        self.loss, self.ema, self.rate_factors = loss or cross_entropy(), ema, rate_factors or {}
+        self.loss = loss or cross_entropy()
         self.learners = [Learner(number, member) for number, member in enumerate(members)]
-        self.sizes = tuple(sizes)
-        self.parameters = Parameters(network.list_shapes(sizes), len(members), dtype)
+        parameters = Parameters(network.list_shapes(sizes), len(members), dtype)
         randoms = [learner.first_weights for learner in self.learners]
-        self.parameters.assign(draw_first_layers(network, sizes, members, randoms))
+        parameters.assign(draw_first_layers(network, sizes, members, randoms))
         for number, member in enumerate(members):
             if member.layers is not None:
-                self.parameters.assign(unfold(network, member.layers), slice(number, number + 1))
+                parameters.assign(unfold(network, member.layers), slice(number, number + 1))
+        self.descent = Descent(network, rule, members, parameters)
         self._begin(BY_NETWORK, full_batch=False)
 
     def _begin(self, order: Order, *, full_batch: bool) -> None:
         """Lay the parameters in memory as the coming products want them, and all else beside them."""
-        self.epoch = self.steps = 0
-        self.parameters, self.full_batch = self.parameters.arrange(order), full_batch
-        self.gradient = self.parameters.zeros_like()
-        self.spares = {0: self.parameters.zeros_like()}  # by thread
-        self.slots = [self.parameters.zeros_like() for _ in range(self.optimizer.n_slots)]
-        self.averages = [] if self.ema is None else [self.parameters.zeros_like()]
-        self.weights = self.parameters.zeros_like() if is_reparametrized(self.network) else None
-        self._rate_factors = self._lay_rate_factors()
-        self._refresh()
+        self.epoch, self.full_batch = 0, full_batch
+        self.descent = Descent(self.network, self.descent.rule, self._members, self.descent.parameters, order)
         self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
-        self._set_constants()
 
-    def _lay_rate_factors(self) -> Sequence[FloatArray]:
-        """Lay what learning rates are multiplied by as the parameters lie: (1, m, n) for each block, if they differ."""
-        if not self.rate_factors:
-            return ()
-        factors = Parameters(self.parameters.shapes, 1, self.dtype, self.parameters.order)
-        for layer in factors.layers:
-            for name, array in zip(layer.names, layer, strict=True):
-                array[...] = self.rate_factors.get(name, 1.0)
-        return factors.blocks
-
-    def _refresh(self) -> None:
-        """Make the weights anew that come of the parameters."""
-        self._measured: Layers | None = None
-        if self.weights is not None:
-            compute_weights(self.network, self.parameters.layers, self.weights.layers)
-
-    def _set_constants(self) -> None:
-        members = [learner.member for learner in self.learners]
-        self.hyperparameters = {
-            name: self._column([member.hyperparameters[name] for member in members])
-            for name in members[0].hyperparameters
-        }
-        self.weight_decay = self._column([member.weight_decay for member in members])
-        self.decays = bool(self.weight_decay.any())
-
-    @_quietly
-    def _column(self, values: Sequence[float]) -> FloatArray:
-        """Shape one value a network (K, 1, 1); one for all where they are equal, which is quicker to multiply by."""
-        column = np.array(values, self.dtype).reshape(-1, 1, 1)
-        return column[:1] if (column == column[0]).all() else column
+    @property
+    def _members(self) -> list[Member]:
+        return [learner.member for learner in self.learners]
 
     @property
     def layers(self) -> Layers:
         """The weights of training, and all else that samples pass; they go on changing."""
-        return (self.weights or self.parameters).layers
+        return self.descent.layers
 
     @property
     def measured_layers(self) -> Layers:
-        """What is measured and kept: the parameters, or their running average, folded into weights and biases.
-
-        After t steps the average is ``m / (1 - ema**t)``, where each step made m ``ema * m + (1 - ema) * w``: the zeros
-        that m starts from do not count.
-
-        Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.2.
-        """
-        if self._measured is None:
-            layers = self.parameters.layers
-            if self.ema is not None and self.steps:
-                share = 1 - self.ema**self.steps
-                layers = [layer.map(lambda sums: sums / share) for layer in self.averages[0].layers]
-            self._measured = fold(self.network, layers)
-        return self._measured
+        """What is measured and kept, see `Descent.measured_layers`."""
+        return self.descent.measured_layers
 
     @property
     def numbers(self) -> IntArray:
@@ -245,13 +106,8 @@ class Stack:
     def keep(self, keep: BoolArray) -> None:
         """Let the networks go for which `keep`, of shape (K,), is false."""
         self.learners = [learner for learner, stays in zip(self.learners, keep, strict=True) if stays]
-        for parameters in (self.parameters, self.gradient, *self.spares.values(), *self.slots, *self.averages):
-            parameters.keep(keep)
-        if self.weights is not None:
-            self.weights.keep(keep)
-        self._refresh()
+        self.descent.keep(keep, self._members)
         self.buffers_by_size.clear()
-        self._set_constants()
 
     def observe(self, train_cost: FloatArray) -> None:
         """Tell the networks whose rate depends on it what their cost, of shape (K,), is."""
@@ -264,9 +120,9 @@ class Stack:
         layers, *others = (copy_network(parameters.layers, index) for parameters in self._lasting())
         return Snapshot(
             epoch=self.epoch,
-            steps=self.steps,
+            steps=self.descent.steps,
             layers=layers,
-            slots=others[: len(self.slots) + len(self.averages)],
+            slots=others[: len(self.descent.remembered)],
             gradient=others[-1] if self.full_batch else [],
             learning_rate=float(learner.learning_rate),
             plateau=learner.plateau,
@@ -276,7 +132,8 @@ class Stack:
 
     def _lasting(self) -> list[Parameters]:
         """Return what one epoch leaves to the next; full batch, that is the gradient, too."""
-        return [self.parameters, *self.slots, *self.averages, *([self.gradient] if self.full_batch else [])]
+        descent = self.descent
+        return [descent.parameters, *descent.remembered, *([descent.gradient] if self.full_batch else [])]
 
     def _resume(self, snapshots: Sequence[Snapshot]) -> None:
         for index, (learner, snapshot) in enumerate(zip(self.learners, snapshots, strict=True)):
@@ -285,15 +142,15 @@ class Stack:
             lasting = [snapshot.layers, *snapshot.slots, *([snapshot.gradient] if snapshot.gradient else [])]
             for parameters, layers in zip(self._lasting(), lasting, strict=True):
                 parameters.assign(layers, slice(index, index + 1))
-        self.epoch, self.steps = snapshots[0].epoch, snapshots[0].steps
-        self._refresh()
+        self.epoch, self.descent.steps = snapshots[0].epoch, snapshots[0].steps
+        self.descent.refresh()
 
     def _require_fit(self, learner: Learner, snapshot: Snapshot) -> None:
         facts: list[tuple[str, object, object]] = [  # name, of the snapshot, of this stack
             ("layer sizes", tuple(list_sizes(snapshot.layers)), self.sizes),
-            ("arrays", [layer.names for layer in snapshot.layers], [layer.names for layer in self.parameters.layers]),
+            ("arrays", [layer.names for layer in snapshot.layers], [layer.names for layer in self.layers]),
             ("dtype", snapshot.layers[0].W.dtype, self.dtype),
-            ("number of slots", len(snapshot.slots), len(self.slots) + len(self.averages)),
+            ("number of slots", len(snapshot.slots), len(self.descent.remembered)),
             ("having a gradient", bool(snapshot.gradient), self.full_batch),
             ("having a plateau", snapshot.plateau is not None, learner.plateau is not None),
         ]
@@ -301,10 +158,9 @@ class Stack:
             if got != expected:
                 raise ValueError(f"network {learner.number} cannot be resumed: {name} must be {expected}, got {got}")
 
-    @_quietly
     def finite(self) -> BoolArray:
         """Tell for each network, in shape (K,), whether all its parameters are finite."""
-        return self.parameters.finite()
+        return self.descent.finite()
 
     def train_costs(
         self,
@@ -355,7 +211,7 @@ class Stack:
             yield self._look(parts, threads)  # the gradient, too: its networks may leave with the rest of them
         while True:
             with np.errstate(over="ignore", invalid="ignore"):
-                self._descend(self._rates())
+                self.descent.step(self._rates())
             self.epoch += 1
             yield self._look(parts, threads)
 
@@ -375,10 +231,10 @@ class Stack:
                 for number, batch in enumerate(batches.epoch(orders)):
                     rates = self._rates(number / batches.n_batches) if by_step else rates
                     weight = self._sum_weights(batch)
-                    penalty = self._penalty() * np.asarray(weight, self.dtype)
+                    penalty = self.descent.penalty() * np.asarray(weight, self.dtype)
                     masks = self._draw_masks(batch.X.n_samples)
-                    total += self._look_at(batch, masks, weight, into=self.gradient) + penalty
-                    self._descend(rates)
+                    total += self._look_at(batch, masks, weight, into=self.descent.gradient) + penalty
+                    self.descent.step(rates)
             self.epoch += 1
             yield total / self._sum_weights(examples)
 
@@ -401,7 +257,7 @@ class Stack:
         return sum(layer.W.size for layer in self.layers)
 
     def _rates(self, share: float = 0.0) -> FloatArray:
-        return self._column([learner.rate(self.epoch, share) for learner in self.learners])
+        return make_column([learner.rate(self.epoch, share) for learner in self.learners], self.dtype)
 
     @_quietly
     def _look(self, parts: Sequence[Batch], threads: Threads, *, back: bool = True) -> FloatArray:
@@ -413,18 +269,18 @@ class Stack:
 
         def look_at(thread: int, number: int) -> FloatArray:
             its_masks = [mask[:, starts[number] : starts[number + 1]] for mask in masks]
-            into = self.spare(thread) if number else self.gradient
+            into = self.descent.spare(thread) if number else self.descent.gradient
             return self._look_at(parts[number], its_masks, weight, into=into if back else None, thread=thread)
 
         def add(thread: int, number: int, costs: FloatArray) -> None:
             np.add(total, costs, out=total)
             if number and back:
-                for sums, more in zip(self.gradient.blocks, self.spare(thread).blocks, strict=True):
+                for sums, more in zip(self.descent.gradient.blocks, self.descent.spare(thread).blocks, strict=True):
                     sums += more
 
         n_products = self.products_a_sample * int(starts[1]) * (3 if back else 1)
         threads.in_order(len(parts), look_at, add, n_products=n_products)
-        return total / weight + self._penalty()
+        return total / weight + self.descent.penalty()
 
     def _look_at(
         self,
@@ -477,18 +333,6 @@ class Stack:
             self.buffers_by_size[key] = make_buffers(self.network, self.layers, n_samples, by_unit=self.full_batch)
         return self.buffers_by_size[key]
 
-    def spare(self, thread: int = 0) -> Parameters:
-        """Return a thread's own parameters to compute in, laid out as the gradient is; they are made once."""
-        if thread not in self.spares:
-            self.spares[thread] = self.gradient.zeros_like()
-        return self.spares[thread]
-
-    def _penalty(self) -> FloatArray | float:
-        if self.optimizer.decoupled or not self.decays:
-            return 0.0
-        squares = np.sum([sums_of_squares(layer.W, self.dtype) for layer in self.parameters.layers], axis=0)
-        return np.asarray(0.5 * self.weight_decay[:, 0, 0] * squares)
-
     def _draw_masks(self, n_samples: int) -> list[FloatArray]:
         """Draw inverted dropout: 0 or ``1 / (1 - dropout)`` for each hidden unit and sample."""
         if not self.network.dropout:
@@ -499,58 +343,3 @@ class Stack:
             / self.dtype.type(stays)
             for width in self.network.hidden_layer_sizes
         ]
-
-    def _descend(self, rates: FloatArray) -> None:
-        """Follow the gradient, which is not kept."""
-        if self.weights is not None:
-            carry_to_parameters(self.network, self.parameters.layers, self.gradient.layers)
-        if self.network.normalization == "batch":
-            self._keep_statistics()
-        if self.decays:
-            self._decay(rates)
-        if self.clip_norm is not None:
-            self._clip(self.clip_norm)
-        self.steps += 1
-        own_rates: list[FloatArray] = [rates * factors for factors in self._rate_factors]
-        own_rates = own_rates or [rates, rates]
-        for number, (block, gradient) in enumerate(zip(self.parameters.blocks, self.gradient.blocks, strict=True)):
-            slots = [slot.blocks[number] for slot in self.slots]
-            self.optimizer.update(
-                block, gradient, slots, self.steps, learning_rate=own_rates[number], **self.hyperparameters
-            )
-        if self.ema is not None:
-            self._average(self.ema)
-        self._refresh()
-
-    def _keep_statistics(self) -> None:
-        """Let the running statistics follow those of the batch, which stand in their place in the gradient."""
-        for layer, batch in zip(self.parameters.layers, self.gradient.layers, strict=True):
-            for name in ("mean", "variance"):
-                if name in layer.names:
-                    running, seen = layer.array(name), batch.array(name)
-                    running += MOMENTUM * (seen - running)
-                    seen[...] = 0
-
-    def _average(self, ema: float) -> None:
-        for sums, block, spare in zip(
-            self.averages[0].blocks, self.parameters.blocks, self.spare().blocks, strict=True
-        ):
-            sums *= ema
-            sums += np.multiply(block, 1 - ema, out=spare)
-
-    def _decay(self, rates: FloatArray) -> None:
-        for layer, slopes, spare in zip(self.parameters.layers, self.gradient.layers, self.spare().layers, strict=True):
-            W, gradient = layer.W, slopes.W
-            if self.optimizer.decoupled:
-                W *= 1 - rates * self.weight_decay
-            else:
-                gradient += np.multiply(W, self.weight_decay, out=spare.W)
-
-    def _clip(self, clip_norm: float) -> None:
-        blocks = self.gradient.blocks
-        squares = np.sum([sums_of_squares(block, np.dtype(np.float64)) for block in blocks], axis=0)
-        norms = np.sqrt(squares)[:, np.newaxis, np.newaxis]
-        # a gradient that is too long to be measured must not become one of length 0: its network diverges
-        shrink = np.where(np.isfinite(norms), clip_norm / np.maximum(norms, clip_norm), np.nan)
-        for block in blocks:
-            block *= shrink.astype(self.dtype)

@@ -14,14 +14,16 @@ import numpy as np
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray, Task
 from nnsweep.mlp.choices import Count, NonNegative, Positive, ShrinkFactor, require
 from nnsweep.mlp.class_weights import RULE, ClassWeight, class_weights, is_class_weight
+from nnsweep.mlp.descent import StepRule
 from nnsweep.mlp.early_stopping import Patience, Selection
 from nnsweep.mlp.losses import Loss, make_loss
 from nnsweep.mlp.measurements import NOT_MEASURED, Measurement, Measurements
 from nnsweep.mlp.measures import MEASURES, SELECTABLE, SELECTED, MeasureNames, SelectName, choose_measures
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Layers, Network
 from nnsweep.mlp.optimizers import Optimizer
 from nnsweep.mlp.snapshot import Snapshot
-from nnsweep.mlp.stack import Member, Stack
+from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.targets import TargetScaling, fit_target_scaling
 from nnsweep.mlp.threads import Threads
 
@@ -92,7 +94,7 @@ class Training:
         Whether nothing is measured on the test part, so that no choice can rest on it.
     ema : float or None
         Measure and keep a running average of the parameters, of which each step leaves this share; see
-        `Stack.measured_layers`. None for the parameters themselves.
+        `nnsweep.mlp.descent.Descent.measured_layers`. None for the parameters themselves.
     bias_rate_factor, scale_rate_factor : float or None
         What the learning rate is multiplied by for biases, and for the scales of features; None for 1.
     measures : tuple of str or None
@@ -301,17 +303,20 @@ def _stack(
             raise ValueError(f"`class_weight` is for classification, and this is {splits.task}: use None")
         weights = class_weights(training.class_weight, learned.y, splits.n_outputs, learned.weight)
     factors = {"b": training.bias_rate_factor, "scale": training.scale_rate_factor}
+    rule = StepRule(
+        optimizer=training.optimizer,
+        clip_norm=training.clip_norm,
+        ema=training.ema,
+        rate_factors={name: factor for name, factor in factors.items() if factor is not None},
+    )
     return Stack(
         network,
         members,
-        optimizer=training.optimizer,
+        rule=rule,
         sizes=(learned.X.shape[1], *network.hidden_layer_sizes, loss.count_outputs(splits.n_outputs)),
         dtype=np.dtype(training.dtype),
-        clip_norm=training.clip_norm,
         class_weights=weights,
         loss=loss,
-        ema=training.ema,
-        rate_factors={name: factor for name, factor in factors.items() if factor is not None},
     )
 
 

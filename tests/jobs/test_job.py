@@ -17,9 +17,9 @@ from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.job import OPERATIONAL, REGRESSION_CLIP_NORM, Job, Sweep, Tracking
 from nnsweep.jobs.machine import parse_size
 from nnsweep.mlp.choices import settings
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import NUMERICS_VERSION, Training
 
 CONF = Path(conf_dir())

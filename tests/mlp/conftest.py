@@ -12,12 +12,14 @@ from threadpoolctl import threadpool_limits
 
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.descent import StepRule
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.initializers import INITIALIZERS, glorot_uniform
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Layer, Layers, Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import constant, exp, reduce_on_plateau
-from nnsweep.mlp.stack import Member, Stack
+from nnsweep.mlp.stack import Stack
 from nnsweep.mlp.train import Training, train
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
@@ -118,8 +120,9 @@ def stack_of() -> Callable[..., Stack]:
         **how: Any,
     ) -> Stack:
         sizes = [layers[0].W.shape[1], *(W.shape[2] for W, _ in layers)]
-        stack = Stack(network, members, optimizer=OPTIMIZERS[optimizer], sizes=sizes, dtype=np.dtype(float), **how)
-        stack.parameters.assign(layers)
+        rule = StepRule(optimizer=OPTIMIZERS[optimizer], **{name: how.pop(name) for name in {"clip_norm"} & {*how}})
+        stack = Stack(network, members, rule=rule, sizes=sizes, dtype=np.dtype(float), **how)
+        stack.descent.parameters.assign(layers)
         return stack
 
     return build

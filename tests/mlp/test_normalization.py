@@ -5,6 +5,7 @@ import pytest
 from scipy.special import logsumexp
 
 from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.descent import StepRule
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.losses import compute_cross_entropy
 from nnsweep.mlp.network import Layer, backward, forward
@@ -86,8 +87,8 @@ def test_gradients_agree_with_complex_steps(options, network):
 @pytest.fixture
 def make_stack(network, member):
     def build(weight_decay=0.0, **options):
-        net, rule = network(SIZES[1:-1], **options), OPTIMIZERS["gradient_descent"]
-        return Stack(net, [member(weight_decay=weight_decay)], optimizer=rule, sizes=SIZES, dtype=np.dtype(float))
+        net, rule = network(SIZES[1:-1], **options), StepRule(optimizer=OPTIMIZERS["gradient_descent"])
+        return Stack(net, [member(weight_decay=weight_decay)], rule=rule, sizes=SIZES, dtype=np.dtype(float))
 
     return build
 

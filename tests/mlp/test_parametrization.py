@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from nnsweep.mlp.arrays import Examples
+from nnsweep.mlp.descent import StepRule
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.losses import cross_entropy, squared_error
@@ -115,14 +116,13 @@ def test_the_steps_are_those_of_realmlp(kind, batch_size, network, recipe, in_or
     stack = Stack(
         net,
         [recipe()],
-        optimizer=OPTIMIZERS["adam"],
+        rule=StepRule(optimizer=OPTIMIZERS["adam"], rate_factors=FACTORS),
         sizes=sizes,
         dtype=np.dtype(float),
         loss=loss,
-        rate_factors=FACTORS,
     )
     theirs = RealMLP(
-        named(stack.parameters.layers),
+        named(stack.descent.parameters.layers),
         selu if is_classes else mish,
         slope_of_smoothed_entropy if is_classes else slope_of_squares,
     )
@@ -135,7 +135,7 @@ def test_the_steps_are_those_of_realmlp(kind, batch_size, network, recipe, in_or
             rate = RATE * (0.5 - 0.5 * np.cos(2 * np.pi * np.log2(1 + 15 * passed)))
             rows = slice(number * BATCH, (number + 1) * BATCH) if batch_size else slice(None)
             theirs.step(X[rows], y[rows], rate)
-        ours = named(stack.parameters.layers)
+        ours = named(stack.descent.parameters.layers)
         for name, value in theirs.parameters.items():
             np.testing.assert_allclose(ours[name], value, rtol=1e-10, atol=1e-10, err_msg=f"{name} in epoch {epoch}")
         outputs = compute_outputs(net, stack.measured_layers, X)
@@ -147,11 +147,11 @@ def test_the_first_parameters_are_those_of_realmlp(network, recipe):
     stack = Stack(
         network((300, 200), "selu", **RECIPE),
         [recipe(seed) for seed in range(2)],
-        optimizer=OPTIMIZERS["adam"],
+        rule=StepRule(optimizer=OPTIMIZERS["adam"]),
         sizes=(100, 300, 200, 4),
         dtype=np.dtype(float),
     )
-    first, second, last = stack.parameters.layers
+    first, second, last = stack.descent.parameters.layers
     assert (first.array("scale") == 1).all()
     assert (last.W == 0).all()
     assert (last.b == 0).all()

@@ -8,6 +8,7 @@ from nnsweep.data.load import load
 from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.descent import StepRule
 from nnsweep.mlp.initializers import INITIALIZERS
 from nnsweep.mlp.network import Layer, forward
 from nnsweep.mlp.optimizers import OPTIMIZERS
@@ -234,10 +235,9 @@ def test_measured_parameters_are_the_running_average_of_all_steps(batch_size, ne
     stack = Stack(
         network((5, 4)),
         [member(seed=seed, learning_rate=0.5) for seed in range(3)],
-        optimizer=OPTIMIZERS["gradient_descent"],
+        rule=StepRule(optimizer=OPTIMIZERS["gradient_descent"], ema=0.7),
         sizes=(6, 5, 4, 3),
         dtype=np.dtype(float),
-        ema=0.7,
     )
     costs = stack.train_costs(parts().train, batch_size)
     next(costs)

@@ -277,7 +277,7 @@ def test_the_gradient_is_the_sum_over_the_tiles_in_order(uneven, parts, network,
         buffers.deltas[-1][...] *= 1 / examples.n_samples
         tile = [Layer(*map(np.copy, layer)) for layer in backward(net, stack.layers, X, buffers)]
         sums = tile if sums is None else [Layer(W + V, b + c) for (W, b), (V, c) in zip(sums, tile, strict=True)]
-    for layer, its in zip(stack.gradient.layers, sums, strict=True):
+    for layer, its in zip(stack.descent.gradient.layers, sums, strict=True):
         assert all((a == b).all() for a, b in zip(layer, its, strict=True))
 
 

@@ -239,7 +239,7 @@ from nnsweep.mlp.initializers import he_normal
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import constant
-from nnsweep.mlp.stack import Member
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.targets import TargetScaling
 from nnsweep.mlp.train import Training, train
 part = Examples(np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 3)

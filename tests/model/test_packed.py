@@ -16,10 +16,10 @@ from nnsweep.mlp.activations import ACTIVATIONS
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.initializers import INITIALIZERS
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Layer, Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 from nnsweep.model.packed import PREPARATION, pack_model, pack_preparation
 from nnsweep.model.predictor import predict_values, read

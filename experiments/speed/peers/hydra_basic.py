@@ -18,10 +18,10 @@ from nnsweep.mlp.activations import identity, relu
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.initializers import he_uniform
+from nnsweep.mlp.member import Member
 from nnsweep.mlp.network import Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import constant
-from nnsweep.mlp.stack import Member
 from nnsweep.mlp.train import Training, train
 
 
