@@ -11,12 +11,10 @@ import pandas as pd
 from nnsweep.mlp.baselines import OF_MEDIANS
 from nnsweep.mlp.measures import MEASURES
 from nnsweep.results.frame import take_numbers
-from nnsweep.results.metrics import split_metric, write_rough
+from nnsweep.results.metrics import name_baseline, split_metric, write_rough
 from nnsweep.results.selection import find_sealed
 from nnsweep.results.statistics.data_sets import name_data_sets
 
-CHANCE = "chance_"
-"""How the names of baselines in a record begin; the measure follows."""
 BY_SHARES = ("log_loss", "brier", "ece", "roc_auc", "average_precision")
 """Measures of probabilities."""
 MOST_DATA_SETS = 3
@@ -47,7 +45,7 @@ def describe_baseline(runs: pd.DataFrame, metric: str) -> str:
     if name is None:
         return ""
     parts = ["val" if is_sealed else "test" for is_sealed in find_sealed(runs)]
-    values_of_runs = take_numbers(runs, f"{CHANCE}{name.measure}")
+    values_of_runs = take_numbers(runs, name_baseline(metric))
     by_data: dict[str, list[float]] = {}
     for data, part, value in zip(name_data_sets(runs), parts, values_of_runs, strict=True):
         if part == name.part and math.isfinite(value):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnsweep.errors import ConfigError
 from nnsweep.results.frame import KNOWN_BEFORE, SIZES, check_columns, coded, list_settings, plain, take_numbers, varies
+from nnsweep.results.metrics import CHANCE
 from nnsweep.results.wording import count
 from nnsweep.text import printable
 
@@ -48,7 +49,7 @@ def drop_constant(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with fewer columns. A missing value counts as a value.
     """
-    baselines = [name for name in runs.columns if str(name).startswith("chance_")]
+    baselines = [name for name in runs.columns if str(name).startswith(CHANCE)]
     candidates = [*list_settings(runs), *(name for name in (*SIZES, *KNOWN_BEFORE) if name in runs.columns), *baselines]
     same = [name for name in candidates if not varies(runs, name)]
     added = [name for name in runs.attrs.get("others", []) if name in runs.columns]

@@ -23,7 +23,7 @@ from nnsweep.results.factors import (
     varying_settings,
 )
 from nnsweep.results.frame import check_columns, check_metric, coded, plain, take_metric, take_numbers
-from nnsweep.results.metrics import is_accuracy, split_metric
+from nnsweep.results.metrics import name_baseline, split_metric
 from nnsweep.text import explain_unknown, printable
 from nnsweep.tracking.record import CHOICES
 
@@ -121,8 +121,9 @@ def group_runs(
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
     failures : {"chance", "ignore"}, optional
-        What an accuracy of a run counts as that failed, diverged or finished without one: its ``chance_accuracy``,
-        where that is known, or nothing; by default what ``runs.attrs["failures"]`` says, or else chance.
+        What a run counts as that failed, diverged or finished without the metric: what guessing achieves, such as its
+        ``chance_accuracy``, where that is known, or nothing; by default what ``runs.attrs["failures"]`` says, or else
+        chance.
 
     Returns
     -------
@@ -235,8 +236,8 @@ def _take_results(runs: pd.DataFrame, metric: str) -> _Results:
         for state, value, other in zip(states, values, tested, strict=True)
     ]
     counts = values
-    if is_accuracy(metric) and not ignore_failures:
-        chances = [None if math.isnan(chance) else chance for chance in take_numbers(runs, "chance_accuracy")]
+    if not ignore_failures:
+        chances = [None if math.isnan(chance) else chance for chance in take_numbers(runs, name_baseline(metric))]
         different = {*chances} - {None}
         common = different.pop() if len(different) == 1 else None  # also of runs that failed before theirs was known
         counts = [

@@ -16,6 +16,8 @@ from nnsweep.results.wording import fixed, whole, write_digits
 from nnsweep.text import printable
 
 ACCURACY = "test_accuracy"
+CHANCE = "chance_"
+"""How the names of baselines begin (`nnsweep.results.baselines`)."""
 SMALLER_IS_BETTER = ("_cost", "_loss", "_error", "_seconds", "_ece")
 UNBOUNDED = (-math.inf, math.inf)
 NAME = re.compile(r"(?:(best|final|max|min)_)?(train|val|test)_(.+)")
@@ -91,8 +93,20 @@ def name_measure(metric: str) -> str | None:
 
 
 def is_result(metric: str) -> bool:
-    """Tell whether a metric is of a measure that is registered, on some part of the data."""
-    return find_measure(metric) is not None
+    """Tell whether a metric is of a measure that is registered, on some part of the data, by a network or by chance."""
+    return find_measure(metric.replace(CHANCE, "test_", 1) if metric.startswith(CHANCE) else metric) is not None
+
+
+def name_baseline(metric: str) -> str:
+    """Name what the same prediction for every example achieves by the measure of a metric; empty without a measure.
+
+    Examples
+    --------
+    >>> name_baseline("best_val_log_loss"), name_baseline("duration_seconds")
+    ('chance_log_loss', '')
+    """
+    name = split_metric(metric)
+    return f"{CHANCE}{name.measure}" if name else f"{CHANCE}accuracy" if is_accuracy(metric) else ""
 
 
 def find_validation_metric(metric: str) -> str | None:

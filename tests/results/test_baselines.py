@@ -6,6 +6,11 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.baselines import describe_baseline
+from nnsweep.results.factors import drop_constant
+from nnsweep.results.frame import list_settings
+from nnsweep.results.grouping import group_runs
+from nnsweep.results.statistics.summary import describe_failures
+from nnsweep.results.tables.terminal import list_columns
 
 
 @pytest.mark.parametrize(
@@ -39,3 +44,27 @@ from nnsweep.results.baselines import describe_baseline
 )
 def test_a_baseline_is_said_with_what_is_predicted(columns, metric, said):
     assert describe_baseline(pd.DataFrame(columns), metric) == said
+
+
+def test_a_failed_run_counts_as_the_baseline_of_any_measure():
+    runs = pd.DataFrame(
+        {
+            "arch": [*"aabb"],
+            "seed": [0, 1, 0, 1],
+            "state": ["finished", "diverged", "finished", "finished"],
+            "reason": ["", "", "", ""],
+            "test_rmse": [50.0, math.nan, 60.0, 62.0],
+            "chance_rmse": [77.0] * 4,
+        }
+    )
+    a, b = group_runs(runs, "test_rmse", by=["arch"])
+    assert (a.mean, b.mean) == (63.5, 61.0)
+    said = "1 run of 1 configuration ended without a test_rmse and counts as guessing (chance_rmse)"
+    assert describe_failures([a, b], "test_rmse") == [said]
+
+
+def test_a_baseline_is_neither_a_setting_nor_a_column_that_is_shown():
+    runs = pd.DataFrame({"name": ["a", "b"], "test_rmse": [50.0, 60.0], "chance_rmse": [77.0] * 2, "seed": [0, 1]})
+    assert list_settings(runs) == ["seed"]
+    assert "chance_rmse" not in list_columns(runs)
+    assert "chance_rmse" not in drop_constant(runs)

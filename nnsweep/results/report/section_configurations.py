@@ -11,7 +11,7 @@ import pandas as pd
 from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.factors import KINDS
 from nnsweep.results.frame import rows
-from nnsweep.results.metrics import bound_metric, name_scale
+from nnsweep.results.metrics import bound_metric, name_baseline, name_scale
 from nnsweep.results.report.content import Column, Row, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.section_answer import plan_more_seeds
 from nnsweep.results.report.study import Study
@@ -42,10 +42,11 @@ TESTS = {
     "permutation": "Two without {}s in common that do not vary at all are compared by a permutation test.",
 }
 COUNTING = {
-    "chance": "A run that failed, diverged or finished without a result counts as guessing (chance_accuracy) if that "
-    "is known and the metric is an accuracy; if not, configurations with such a run are ranked last.",
+    "chance": "A run that failed, diverged or finished without a result counts as guessing ({}) if that "
+    "is known; if not, configurations with such a run are ranked last.",
     "ignore": "Runs that failed, diverged or finished without a result are left out, as requested.",
 }
+RANKED_LAST = "Configurations with a run that failed, diverged or finished without a result are ranked last."
 
 
 class Configurations(Section):
@@ -92,7 +93,9 @@ class Configurations(Section):
             f"{repeats} are its repeats."
         ]
         if study.configurations["n_failed"].any():
-            notes.append(COUNTING[study.failures])
+            baseline = name_baseline(study.metric)
+            is_last = study.failures == "chance" and not baseline
+            notes.append(RANKED_LAST if is_last else COUNTING[study.failures].format(baseline))
         return [*notes, *_explain_intervals(study)] if study.configurations["half"].notna().any() else notes
 
 

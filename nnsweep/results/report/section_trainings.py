@@ -4,7 +4,7 @@ import pandas as pd
 
 from nnsweep.results.frame import plain
 from nnsweep.results.labels import AT_CHANCE, LABELS
-from nnsweep.results.metrics import measure_text, smaller_is_better
+from nnsweep.results.metrics import measure_text, name_baseline, smaller_is_better
 from nnsweep.results.report.content import Column, Section, SectionContent, Table, drop_empty
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import average_optimism, describe_optimism, name_epoch_metrics
@@ -141,7 +141,7 @@ def _explain_counting(study: Study) -> str:
     n_stand, n_failed = int((table["n"] - table["n_finished"]).sum()), int(table["n_failed"].sum())
     if not n_stand:
         return "means leave out what has no result"
-    chances = dict(enumerate(plain(study.runs["chance_accuracy"])))
+    chances = dict(enumerate(plain(study.runs[name_baseline(study.metric)])))
     lost = {row for row, state in enumerate(study.states) if state != "finished"} | {*study.without_value}
     own = [chances[row] for row in sorted(lost) if chances[row] is not None]  # another data set has another
     chance = [value for value in own or chances.values() if isinstance(value, int | float)]
@@ -150,7 +150,7 @@ def _explain_counting(study: Study) -> str:
     others = "" if n_stand == n_failed == n_lost else ", the others not at all"
     whose = "each" if not others else f"{n_stand:,} of them"
     verb = "counts" if not others or n_stand == 1 else "count"
-    return f"{whose} {verb} as guessing (accuracy {guessing}) in means, ranking and tests{others}"
+    return f"{whose} {verb} as guessing ({measure_text(study.measure)} {guessing}) in means, ranking and tests{others}"
 
 
 class Failures(Section):

@@ -17,7 +17,7 @@ from nnsweep.results.frame import SIZES, check_columns, plain, take_metric, take
 from nnsweep.results.grouping import Configuration, group_runs
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.labels import AT_CHANCE, COLLAPSED, DIVERGED, NOTHING, bound_guessing
-from nnsweep.results.metrics import ACCURACY, UNBOUNDED, bound_metric, find_sign
+from nnsweep.results.metrics import ACCURACY, UNBOUNDED, bound_metric, find_sign, name_baseline
 from nnsweep.results.selection import choose_metric
 from nnsweep.results.statistics.intervals import (
     Interval,
@@ -337,9 +337,9 @@ def describe_failures(configurations: Sequence[Configuration], metric: str) -> l
     if not n_stand:
         return [f"{of}: means are over the others"]
     if n_stand == n_failed:
-        return [f"{of} and {'counts' if n_failed == 1 else 'count'} as guessing (chance_accuracy)"]
+        return [f"{of} and {'counts' if n_failed == 1 else 'count'} as guessing ({name_baseline(metric)})"]
     count_as = "counts" if n_stand == 1 else "count"
-    return [f"{of}: {n_stand:,} {count_as} as guessing (chance_accuracy), {n_failed - n_stand:,} not at all"]
+    return [f"{of}: {n_stand:,} {count_as} as guessing ({name_baseline(metric)}), {n_failed - n_stand:,} not at all"]
 
 
 def _is_same(value: object, wanted: object) -> bool:

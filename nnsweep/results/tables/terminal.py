@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nnsweep.errors import ConfigError
-from nnsweep.results.baselines import CHANCE, describe_baseline
+from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.factors import distinct_settings, drop_constant, varying_settings
 from nnsweep.results.frame import FIRST, LAST, METRICS, list_settings, plain, take_metric
 from nnsweep.results.metrics import find_validation_metric, is_bounded, is_result, metric_text
@@ -104,7 +104,7 @@ def list_columns(runs: pd.DataFrame) -> list[str]:
     distinct = distinct_settings(runs)
     repeated = [name for name in list_settings(runs) if name not in distinct]
     known = {*FIRST, *METRICS, *LAST, *list_settings(runs)}
-    added = [name for name in runs.columns if not (name in known or is_result(name) or name.startswith(CHANCE))]
+    added = [name for name in runs.columns if name not in known and not is_result(name)]
     metrics = name_epoch_metrics(find_metric(runs))
     measured = [name for name in runs.columns if find_validation_metric(name) and name not in ("test_cost", *added)]
     results = (f"best_val_{metrics.selected.removeprefix('test_')}", *distinct, *measured)
