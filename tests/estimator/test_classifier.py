@@ -245,17 +245,17 @@ def test_every_choice_is_named_in_the_documentation():
 
 def test_every_setting_of_the_trainer_is_an_option(recipe_of):
     ours = NNClassifier(
-        dropout=0.2, clip_norm=2.0, ema=0.9, bias_rate_factor=0.1, scale_rate_factor=6.0,
-        measures=("log_loss", "ece"), select="val_brier", calibrate="temperature", batch_size=None,
-        dtype="float64", evaluate_every=3, early_stopping=True, n_iter_no_change=4, tol=0.01, class_weight={"a": 1, "b": 2}, learning_rate_init=0.3,
-        solver={"name": "momentum", "momentum": 0.7}, weight_decay=0.1,
+        dropout=0.2, clip_norm=2.0, ema=0.9, bias_rate_factor=0.1, scale_rate_factor=6.0, batch_size=None,
+        dtype="float64", evaluate_every=3, early_stopping=True, n_iter_no_change=4, tol=0.01,
+        measures=("log_loss", "ece"), select="val_brier", calibrate="temperature", class_weight={"a": 1, "b": 2},
+        learning_rate_init=0.3, solver={"name": "momentum", "momentum": 0.7}, weight_decay=0.1,
     )  # fmt: skip
     theirs = recipe_of(
         "trainer.dropout=0.2", "trainer.clip_norm=2.0", "trainer.ema=0.9", "trainer.bias_rate_factor=0.1",
-        "trainer.scale_rate_factor=6", "trainer.measures=[log_loss,ece]", "trainer.select=val_brier",
-        "trainer.calibrate=temperature", "trainer.batch_size=null", "trainer.dtype=float64", "trainer.evaluate_every=3", "trainer.patience=4", "trainer.min_delta=0.01",
-        "trainer.class_weight=[1,2]", "optimizer.learning_rate=0.3", "optimizer.momentum=0.7",
-        "optimizer.weight_decay=0.1",
+        "trainer.scale_rate_factor=6", "trainer.batch_size=null", "trainer.dtype=float64", "trainer.evaluate_every=3",
+        "trainer.patience=4", "trainer.min_delta=0.01", "trainer.measures=[log_loss,ece]", "trainer.select=val_brier",
+        "trainer.calibrate=temperature", "trainer.class_weight=[1,2]", "optimizer.learning_rate=0.3",
+        "optimizer.momentum=0.7", "optimizer.weight_decay=0.1",
     )  # fmt: skip
     assert plain(ours.recipe(np.array(["a", "b"]))) == theirs
 
