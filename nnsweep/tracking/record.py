@@ -17,6 +17,7 @@ from nnsweep.errors import DataError
 from nnsweep.mlp.arrays import BoolArray, pack_arrays
 from nnsweep.mlp.classification_measures import N_BINS
 from nnsweep.mlp.evaluation import Evaluation as Evaluation  # the results look no further than a record
+from nnsweep.mlp.evaluation import calibration_error as calibration_error
 from nnsweep.mlp.measures import SELECTED
 
 CORRECT = "correct.npz"

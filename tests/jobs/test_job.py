@@ -481,7 +481,7 @@ def test_a_sealed_test_needs_a_validation_part_and_another_key(values, job):
     assert open_job.key("d") == job().key("d") != sealed.key("d")
 
 
-def test_calibration_needs_a_validation_part_and_has_keys_of_its_own(values, job):
+def test_calibration_needs_validation_and_has_keys_of_its_own(values, job):
     given = values("trainer.calibrate=temperature", "data.val_fraction=0")
     assert refusal(given) == "trainer.calibrate=temperature needs a validation part: set data.val_fraction above 0"
     calibrated = job("trainer.calibrate=temperature")

@@ -377,7 +377,7 @@ def test_an_interruption_ends_the_run_and_goes_on_upwards(when, run, store, trai
     assert steps(store, record.run_id, "train_cost")[:2] == [0, 1]
 
 
-def test_a_calibrated_run_keeps_its_temperature_and_what_it_changes(run, place, make):
+def test_a_calibrated_run_keeps_its_temperature_and_errors(run, place, make):
     plain = run()
     record = run("trainer.calibrate=temperature")
     more = record.metrics.keys() - plain.metrics.keys()

@@ -12,13 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nnsweep.mlp.evaluation import calibration_error
 from nnsweep.results.plots import COLOURS
 from nnsweep.results.plots.figure import LEAST_PANEL, NARROW, add_legend, blank, nothing, page, prepare
 from nnsweep.results.plots.style import GREY, MARKERS
 from nnsweep.results.statistics.evaluations import pool_best
 from nnsweep.results.wording import count, fixed
-from nnsweep.tracking.record import Evaluation
+from nnsweep.tracking.record import Evaluation, calibration_error
 
 FEW = 10
 """Examples below which a bin is drawn as a hollow mark."""

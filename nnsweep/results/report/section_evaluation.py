@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from nnsweep.mlp.evaluation import calibration_error
 from nnsweep.results.report.content import Section, SectionContent
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.evaluations import PooledEvaluation, find_confused_pairs
 from nnsweep.results.wording import count, fixed, percent, write_digits
+from nnsweep.tracking.record import calibration_error
 
 MOST_NAMED = 3
 """Labels or targets that a section has a sentence for."""
