@@ -28,6 +28,7 @@ def choose_scaling(scaling: Scaling | None, *, standardize: bool) -> Scaling:
 
 Kind: TypeAlias = Literal["number", "date", "category", "text"]
 ColumnName: TypeAlias = Annotated[str, "a column's name, or its number from 0; from -1 backwards"]
+ColumnNames: TypeAlias = ColumnName | tuple[ColumnName, ...] | None
 ColumnKind: TypeAlias = Literal["number", "date", "category", "text", "ignore"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 IGNORE = "ignore"
@@ -70,7 +71,7 @@ class RoleSettings:
         part.
     """
 
-    target: ColumnName | tuple[ColumnName, ...] | None = None
+    target: ColumnNames = None
     task: Task | None = None
     weight: ColumnName | None = None
     missing: Missing | None = None

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from pydantic_core import PydanticCustomError
 
 from nnsweep.data.load import DATA_SETS
-from nnsweep.data.table_settings import ColumnName
+from nnsweep.data.table_settings import ColumnName, ColumnNames
 from nnsweep.jobs.machine import parse_size
 from nnsweep.jobs.schema import Part, Settings, one_choice, one_group, one_of, within
 from nnsweep.mlp.activations import ACTIVATIONS
@@ -334,14 +334,30 @@ class Sweep(Settings):
         return parse_size(self.max_stack_memory)
 
 
-# YAML reads the name of a column that is a number as one
-_COLUMN_NAME = {ColumnName: Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]}
+def _write_name(name: Any) -> Any:
+    """Write the name of a column that is a number, which YAML reads as one, as a text."""
+    return str(name) if type(name) is int else name
+
+
+def _check_column_names(value: Any) -> Any:
+    """Check a name or a list of names, so that a wrong value is told once, and not for each form that it may have."""
+    value = tuple(map(_write_name, value)) if isinstance(value, list) else _write_name(value)
+    is_list = isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+    if not is_list and not isinstance(value, str | None):
+        raise PydanticCustomError("column_names", "must be the name of a column, or a list of names")
+    return value
+
+
+_COLUMNS = {
+    ColumnName: Annotated[str, BeforeValidator(_write_name)],
+    ColumnNames: Annotated[str | tuple[str, ...] | None, BeforeValidator(_check_column_names)],
+}
 
 
 class Job(Recipe):
     """One point of a grid; the fields have the names of the configuration."""
 
-    data: Annotated[Part, one_choice(DATA_SETS.signatures, replace=_COLUMN_NAME)]
+    data: Annotated[Part, one_choice(DATA_SETS.signatures, replace=_COLUMNS)]
     tracking: Tracking
     sweep: Sweep = Sweep()
     dry_run: bool = False

@@ -113,6 +113,8 @@ BAD = [
     wrong("an unknown kind", ["data.columns={age: integer}"],
           "data.columns.age=integer: must be 'number', 'date', 'category', 'text' or 'ignore'"),
     wrong("an unknown kind of one column", ["data.columns.age=integer"], "data.columns.age=integer: must be 'number'"),
+    wrong("a target of settings", ["data.target={a: b}"],
+          "data.target={'a': 'b'}: must be the name of a column, or a list of names"),
     wrong("an unknown task", ["data.task=regress"],
           "data.task=regress: must be 'classification', 'multilabel' or 'regression'"),
     wrong("columns that are a list", ["data.columns=[age]"], "data.columns=['age']: must be settings"),

@@ -178,11 +178,14 @@ def _find_conflicts(named: Sequence[tuple[str, str]], columns: Mapping[str, str]
     for name in ignored:
         if name in by_name:
             by_name[name].append("data.ignore")
-    return problems + [
-        f"column {show_value(name)} is named by {' and '.join(keys)}; it can have one role alone"
-        for name, keys in by_name.items()
-        if len(keys) > 1
-    ]
+    for name, keys in by_name.items():
+        if len(keys) > 1:
+            is_repeated = len({*keys}) == 1
+            rule = (
+                f"{keys[0]} twice; name it once" if is_repeated else f"{' and '.join(keys)}; it can have one role alone"
+            )
+            problems.append(f"column {show_value(name)} is named by {rule}")
+    return problems
 
 
 PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test"}

@@ -133,3 +133,5 @@ def test_a_target_is_no_feature_and_has_one_role():
         infer_columns(raw(y=FLOATS), ColumnSettings(target="y", weight="y"))
     with pytest.raises(DataError, match=r"column 'a' is named by data\.target and data\.columns"):
         infer_columns(raw(a=FLOATS, b=FLOATS), ColumnSettings(target=("a", "b"), columns={"a": "number"}))
+    with pytest.raises(DataError, match=r"column 'a' is named by data\.target twice; name it once"):
+        infer_columns(raw(a=FLOATS), ColumnSettings(target=("a", "-1")))
