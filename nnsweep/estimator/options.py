@@ -35,8 +35,11 @@ ELSEWHERE = {
     "optimizer": "solver",
     "schedule": "learning_rate",
     "arch": "hidden_layer_sizes",
+    "class_weight": "sample_weight of fit",
+    "output_activation": "NNClassifier",
+    "calibrate": "NNClassifier",
 }
-"""What to use here, by the name of the option elsewhere."""
+"""What to use here, by the name of the option elsewhere; a regressor does not have the last ones."""
 VALUES = {
     ("solver", "sgd"): "gradient_descent, momentum or nesterov",
     ("solver", "lbfgs"): "gradient_descent with batch_size=None",

@@ -253,10 +253,10 @@ class Perceptron(Configurable):
         sizes = [self.n_features_in_, *recipe.arch.sizes, n_outputs]
         known_sizes = [len(W) for W in self.coefs_] + [self.coefs_[-1].shape[1]]
         if sizes != known_sizes or kind.task != known.task or not np.array_equal(kind.classes, known.classes):
+            what = "targets" if kind.task == "regression" else "classes"
             raise ValueError(
-                f"warm_start=True: features, hidden layers and classes must be those of the fit before, whose layer "
-                f"sizes were {known_sizes} and classes {known.classes.tolist()}; got {sizes} and "
-                f"{kind.classes.tolist()}"
+                f"warm_start=True: features, hidden layers and {what} must be those of the fit before, whose layer "
+                f"sizes were {known_sizes} and {what} {known.classes.tolist()}; got {sizes} and {kind.classes.tolist()}"
             )
         if len({one.network().normalization == "layer" for one in (recipe, self._recipe)}) > 1:  # which has gains
             raise ValueError("warm_start=True: normalization must be that of the fit before")

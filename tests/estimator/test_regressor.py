@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import nnsweep as package
 from nnsweep import NNClassifier, NNRegressor, StackedSearchCV
 from nnsweep.data.load import load
+from nnsweep.estimator.options import ELSEWHERE, MOVED
 from nnsweep.mlp.losses import LOSSES
 
 CONFIGURATIONS = [
@@ -145,6 +146,23 @@ def test_every_option_is_named_in_the_documentation():
     ours = NNRegressor()
     assert {name for name in [*LEARNED, *ours.get_params()] if name not in NNRegressor.__doc__} == set()
     assert {*ours.get_params()} == {*NNClassifier().get_params()} - {"class_weight", "output_activation", "calibrate"}
+
+
+def test_every_scikit_learn_option_is_supported_or_reported():
+    theirs, ours = {*MLPRegressor().get_params()} - {*MOVED}, {*NNRegressor().get_params()}
+    assert theirs - ours == {*ELSEWHERE} & theirs
+    with pytest.raises(TypeError, match="'class_weight'; did you mean sample_weight of fit"):
+        NNRegressor(class_weight="balanced")
+    with pytest.raises(ValueError, match="did you mean NNClassifier"):
+        NNRegressor().set_params(output_activation="tanh")
+
+
+def test_a_warm_start_needs_the_same_targets(friedman):
+    X, y = friedman
+    ours = NNRegressor((3,), max_iter=1, warm_start=True).fit(X, y)
+    told = "features, hidden layers and targets must be those of the fit before, whose layer sizes were [10, 3, 1]"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        ours.fit(X, np.c_[y, y])
 
 
 def test_the_settings_of_a_loss_count(friedman):
