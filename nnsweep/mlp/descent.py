@@ -215,15 +215,15 @@ class Descent:
     def _set_constants(self, members: Sequence[Member]) -> None:
         dtype = self.parameters.dtype
         self.hyperparameters = {
-            name: make_column([member.hyperparameters[name] for member in members], dtype)
+            name: shape_column([member.hyperparameters[name] for member in members], dtype)
             for name in members[0].hyperparameters
         }
-        self.weight_decay = make_column([member.weight_decay for member in members], dtype)
+        self.weight_decay = shape_column([member.weight_decay for member in members], dtype)
         self.decays = bool(self.weight_decay.any())
 
 
 @_quietly
-def make_column(values: Sequence[float], dtype: np.dtype) -> FloatArray:
+def shape_column(values: Sequence[float], dtype: np.dtype) -> FloatArray:
     """Shape one value a network (K, 1, 1); one for all where they are equal, which is quicker to multiply by."""
     column = np.array(values, dtype).reshape(-1, 1, 1)
     return column[:1] if (column == column[0]).all() else column

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnsweep.mlp.arrays import BoolArray, Examples, FloatArray, IntArray
 from nnsweep.mlp.batches import Batch, Minibatches, cut_tiles, share_features
-from nnsweep.mlp.descent import Descent, StepRule, make_column
+from nnsweep.mlp.descent import Descent, StepRule, shape_column
 from nnsweep.mlp.losses import Loss, cross_entropy
 from nnsweep.mlp.member import Learner, Member
 from nnsweep.mlp.network import Buffers, Layers, Network, backward, copy_network, forward, make_buffers
@@ -257,7 +257,7 @@ class Stack:
         return sum(layer.W.size for layer in self.layers)
 
     def _rates(self, share: float = 0.0) -> FloatArray:
-        return make_column([learner.rate(self.epoch, share) for learner in self.learners], self.dtype)
+        return shape_column([learner.rate(self.epoch, share) for learner in self.learners], self.dtype)
 
     @_quietly
     def _look(self, parts: Sequence[Batch], threads: Threads, *, back: bool = True) -> FloatArray:

@@ -322,7 +322,7 @@ def test_the_key_tells_what_is_measured_and_selected(job):
     assert usual == {job().key("d")}
 
 
-def test_configuration_without_activations_of_layers_makes_the_same_job(values, job):
+def test_without_activations_of_layers_the_job_is_the_same(values, job):
     given = values()
     del given["activation"]["layers"]
     assert job_of(given) == job()
@@ -350,7 +350,7 @@ YOUNG = [
 ]
 
 
-def test_configuration_without_options_of_a_network_makes_the_same_job(values, job):
+def test_without_younger_settings_the_job_is_the_same(values, job):
     given = values()
     for group, name in YOUNG:
         del given[group][name]

@@ -44,6 +44,10 @@ TOGETHER = [
     ("optimizer.momentum=0.5",),
     ("optimizer.weight_decay=0.01",),
     ("arch=uniform", "arch.depth=1", "arch.width=32"),  # the sizes of `shallow`
+    ("arch.residual=true",),  # no layer is as wide as the one before
+    ("init.bias_std=1",),
+    ("init.zero_output=true",),
+    ("schedule=coslog",),
     ("sweep.max_jobs=5",),
     ("dry_run=true",),
     ("rerun=all",),
@@ -74,6 +78,13 @@ APART = [
     ("trainer.select=val_log_loss",),
     ("trainer.calibrate=temperature",),
     ("trainer.ema=0.9",),
+    ("trainer.bias_rate_factor=0.1",),
+    ("trainer.scale_rate_factor=6",),
+    ("activation.layers=[tanh]",),
+    ("arch.normalization=layer",),
+    ("arch.scaling_layer=true",),
+    ("arch.parametrization=ntk",),
+    ("arch=deep", "arch.residual=true"),
     ("tracking.max_points=9",),
 ]
 

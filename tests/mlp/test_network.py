@@ -207,7 +207,7 @@ def test_gradients_agree_with_complex_steps(activation, cases, analytic, flat, u
     assert {where: error for where, error in errors.items() if error > 1e-12} == {}
 
 
-def test_layers_with_activations_of_their_own_have_right_gradients(network, draw_layers, gate_a):
+def test_layers_with_their_own_activations_have_right_gradients(network, draw_layers, gate_a):
     random = np.random.default_rng(4)
     net = replace(network((3, 4)), layer_activations=(ACTIVATIONS["softplus"](), ACTIVATIONS["gelu"]()))
     X, y = random.normal(size=(9, 5)), random.integers(3, size=9)
