@@ -230,7 +230,7 @@ def _draw_panel(
         # no colour of the palette, which a dark page would change: the image below stays as it is
         red, green, blue = to_rgb(colour)
         dark = to_hex((DARK * red, DARK * green, DARK * blue))
-        look = {"color": dark, "marker": MARKERS[number % len(MARKERS)], "markersize": 2.2, "linestyle": "none"}
+        look = {"color": dark, "marker": MARKERS[number % len(MARKERS)], "markersize": 2.8, "linestyle": "none"}
         axes.plot(its[:, 0], its[:, 1], markeredgecolor="white", markeredgewidth=0.3, **look)  # type: ignore[arg-type]
     axes.set_xlim(*extent[:2])
     axes.set_ylim(*extent[2:])
