@@ -383,6 +383,7 @@ def test_quantiles_of_a_number_leave_in_its_own_unit(nnsweep, study, store):
         (("data=iris", "arch=deep", "arch.normalization=layer", "arch.residual=true"), "test_log_loss"),
         (("data=iris", "arch.normalization=batch", "data.scaling=robust_smooth_clip"), "test_log_loss"),
         (("data=iris", "trainer.ema=0.1", "trainer.calibrate=temperature"), "test_calibrated_ece"),
+        (("data=iris", "experiment=realmlp", "arch.hidden_layer_sizes=[16,16]"), "test_log_loss"),
         (("data=diabetes", "arch=deep", "activation.layers=[mish,tanh,selu]", "loss=huber"), "test_rmse"),
     ],
 )
@@ -390,7 +391,7 @@ def test_every_kind_of_network_leaves_as_it_was_measured(words, metric, nnsweep,
     measures = () if metric == "test_rmse" else ("trainer.measures=[accuracy,log_loss,ece]",)
     said = nnsweep(*words, *measures, "trainer.epochs=20", "tracking.pictures=false")
     assert said.code == 0, said.err
-    (record,) = find_job_runs(store())
+    (record,) = find_job_runs(store("realmlp" if "experiment=realmlp" in words else "nnsweep"))
     for output in ("model.npz", "model.onnx"):
         assert nnsweep("save", record.run_id, "-o", output).code == 0
     data, model = load(words[0][5:], val_fraction=0.2), read(study / "model.npz")
