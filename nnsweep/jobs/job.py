@@ -138,6 +138,14 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _check_loss(self) -> "Recipe":
+        try:
+            LOSSES[self.loss.name](**self.loss.settings())
+        except ValueError as error:
+            raise ValueError(f"loss.{error}") from error
+        return self
+
+    @model_validator(mode="after")
     def _check_layers(self) -> "Recipe":
         layers, n_hidden = self.activation.settings()["layers"], len(self.arch.sizes)
         if layers is not None and len(layers) != n_hidden:

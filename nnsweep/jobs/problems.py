@@ -52,7 +52,6 @@ _RULES = {
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be text",
-    "tuple_type": "must be a list, such as [20,20]",
     "model_type": "must be settings, such as {name: value}",
     "dict_type": "must be settings, such as {name: value}",
 }
@@ -255,6 +254,9 @@ def _explain_detail(detail: "ErrorDetails", values: Mapping[str, Any]) -> str:
             return f"{key}.name: is missing"
         case "missing":
             return f"{key}: is missing"
+        case "tuple_type":
+            example = f"[{value}]" if isinstance(value, str | int | float) else "[20,20]"
+            rule = f"must be a list, such as {example}"
         case "literal_error":
             rule = f"must be {context['expected']}"
         case _:

@@ -169,7 +169,7 @@ def quantile(*, quantiles: tuple[Quantile, ...] = (0.1, 0.5, 0.9)) -> Loss:
     Koenker and Bassett, Regression quantiles, 1978.
     """
     if not quantiles or list(quantiles) != sorted(set(quantiles)):
-        raise ValueError(f"`quantiles` must be different and rise, got {list(quantiles)}")
+        raise ValueError(f"quantiles=[{','.join(map(str, quantiles))}]: must be different and rise")
     levels = np.array(quantiles)
 
     def find(outputs: FloatArray, y: Targets) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,7 @@ from nnsweep.jobs.problems import explain_hydra_error
 SIZES = "arch.hidden_layer_sizes"
 FIELDS = (
     "seed, output_activation, dry_run, rerun, retries, fail_fast, checkpoint_every, tracking, sweep, arch, activation, "
-    "schedule, optimizer, init, data, trainer"
+    "schedule, optimizer, init, loss, data, trainer"
 )
 LINES = [  # overrides, the line
     (["activaton=relu"], f"activaton: there is no such key; did you mean 'activation'? Known: {FIELDS}"),
@@ -78,7 +78,12 @@ GOLDEN = [  # overrides, the line
     (["tracking.experiment=1e3"], "tracking.experiment=1000.0: must be text; in a file, put it in quotes"),
     (["seed=[0,1]"], "seed=[0, 1]: must be a whole number; a grid is written seed=0,1"),
     (["trainer.patience=none"], "trainer.patience=none: must be a whole number; write trainer.patience=null for none"),
-    (["arch.hidden_layer_sizes=8"], "arch.hidden_layer_sizes=8: must be a list, such as [20,20]"),
+    (["trainer.measures=log_loss"], "trainer.measures=log_loss: must be a list, such as [log_loss]"),
+    (
+        ["data=diabetes", "loss=quantile", "loss.quantiles=[0.9,0.1]"],
+        "loss.quantiles=[0.9,0.1]: must be different and rise",
+    ),
+    (["arch.hidden_layer_sizes=8"], "arch.hidden_layer_sizes=8: must be a list, such as [8]"),
     (["arch.hidden_layer_sizes=[8,x]"], "arch.hidden_layer_sizes.1=x: must be a whole number"),
     (["optimizer.momentum=2"], "optimizer.momentum=2: must be >= 0 and < 1"),
     (["optimizer.learning_rate=nan"], "optimizer.learning_rate=nan: must be > 0"),
@@ -111,7 +116,7 @@ GOLDEN = [  # overrides, the line
         f"schedule.pieces.1.name=cosin: there is no such name; did you mean 'cosine'? Known: {PIECES}",
     ),
     ([JOIN, "schedule.pieces=[3]"], "schedule.pieces.0=3: must be settings, such as {name: value}"),
-    ([JOIN, "schedule.pieces=3"], "schedule.pieces=3: must be a list, such as [20,20]"),
+    ([JOIN, "schedule.pieces=3"], "schedule.pieces=3: must be a list, such as [3]"),
     (["+schedule.cosine=1"], "schedule.cosine=1: there is no such key; known: decay_epochs, end_value"),
 ]
 
