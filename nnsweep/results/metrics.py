@@ -249,7 +249,8 @@ def choose_digits(metric: str, halves: Sequence[float]) -> Callable[[object], st
     metric : str
         The metric.
     halves : sequence of float
-        Half of the interval of each mean that is written; what is not positive and finite counts for nothing.
+        Half of the interval of each mean that is written, or how far its nearer end is; what is not positive and finite
+        counts for nothing.
 
     Returns
     -------

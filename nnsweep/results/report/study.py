@@ -20,6 +20,7 @@ from nnsweep.results.metrics import (
     find_sign,
     find_validation_metric,
     is_accuracy,
+    is_bounded,
     metric_text,
     smaller_is_better,
     split_metric,
@@ -457,7 +458,9 @@ class Study:
 
     @cached_property
     def _write(self) -> Callable[[object], str]:
-        return choose_digits(self.metric, self.configurations["half"].tolist())
+        table = self.configurations
+        nearest = np.minimum(table["high_simultaneous"] - table["mean"], table["mean"] - table["low_simultaneous"])
+        return choose_digits(self.metric, (table["half"] if is_bounded(self.metric) else nearest).tolist())
 
 
 def _tuples(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nnsweep.results.frame import rows
 from nnsweep.results.grouping import Configuration, with_failures
-from nnsweep.results.metrics import choose_digits, find_sign, metric_text
+from nnsweep.results.metrics import choose_digits, find_sign, is_bounded, metric_text
 from nnsweep.results.statistics.best_set import NEVER_FINISHED, WORSE, judge
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.wording import (
@@ -175,4 +176,6 @@ def _describe_rivals(row: "pd.Series[Any]", table: pd.DataFrame, write: Callable
 
 
 def _choose_digits(table: pd.DataFrame, metric: str) -> Callable[[object], str]:
-    return choose_digits(metric, ((table["high"] - table["low"]) / 2).tolist())
+    halves = (table["high"] - table["low"]) / 2
+    nearest = np.minimum(table["high"] - table["mean"], table["mean"] - table["low"])
+    return choose_digits(metric, (halves if is_bounded(metric) else nearest).tolist())
