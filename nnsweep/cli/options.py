@@ -63,6 +63,9 @@ complete_runs = _complete_from_store(
     "WHERE key = 'nnsweep.kind' AND value IN ('job', 'ensemble') AND lifecycle_stage = 'active' "
     "AND substr(runs.name, 1, length(:begins)) = :begins ORDER BY start_time DESC LIMIT 200"
 )
+complete_measures = _complete_from_store(
+    "SELECT DISTINCT substr(key, 6) FROM latest_metrics WHERE substr(key, 1, 5) = 'test_' ORDER BY key"
+)
 
 
 def complete_files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -133,6 +136,7 @@ measure_option = functools.partial(
     "--metric",
     "metric",
     metavar="NAME",
+    shell_complete=complete_measures,
     help="What the best is best by: a measure on the test part, such as log_loss, or a metric, such as "
     "final_test_accuracy; the measure that the epochs were selected by if not given.",
 )

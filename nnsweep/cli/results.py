@@ -37,7 +37,7 @@ from nnsweep.text import mask_secrets, printable, quote_argument, suggest_neares
 @click.option("--by", help="The columns that make a configuration, separated by commas; all settings that vary.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the intervals.")
 @failures_option
-@click.option("--rope", type=float, help="Means that differ by less are as good as each other; 0.01 for an accuracy.")
+@click.option("--rope", type=float, help="Means that differ by less are as good as each other; 0.01 between 0 and 1.")
 @filter_option
 @sweep_option(multiple=True, help="Only the runs of the sweep with this id; may be given several times.")
 @click.option(

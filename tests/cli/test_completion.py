@@ -146,6 +146,7 @@ def test_offered_experiments_and_runs_come_from_the_local_store(nnsweep, study):
     assert texts("export", "o") == ["one"]
     assert texts("plot", "--uri", "sqlite:///none.db", "") == []
     assert texts("report", "one", "--sweep", "2") == [sweep.name]
+    assert texts("report", "one", "--measure", "") == ["accuracy", "cost"]
     assert texts("reproduce", "") == texts("diff", "x", "iris-") == ["iris-32-relu-cosine-s0"]
     assert texts("reproduce", "x", "--experiment", "") == ["one"]
     assert texts("diff", "%") == []

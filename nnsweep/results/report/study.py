@@ -121,8 +121,8 @@ class Study:
     failures : {"chance", "ignore"}
         What failed runs count as, everywhere in the report; see `nnsweep.results.grouping.group_runs`.
     rope : float or None
-        The margin within which two means are as good as each other; 0.01 for an accuracy if not given, and none for
-        another metric (`nnsweep.results.statistics.equivalence.choose_rope`).
+        The margin within which two means are as good as each other; 0.01 for what lies between 0 and 1 if not
+        given, and none for another metric (`nnsweep.results.statistics.equivalence.choose_rope`).
     origin : Origin
         Where the runs are from.
     """

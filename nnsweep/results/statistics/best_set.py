@@ -83,8 +83,8 @@ def judge(
     failures : {"chance", "ignore"}, optional
         What failed runs count as; see `nnsweep.results.grouping.group_runs`.
     rope : float, optional
-        The margin within which a difference does not matter; by default 0.01 for an accuracy and none for another
-        metric (`nnsweep.results.statistics.equivalence.choose_rope`).
+        The margin within which a difference does not matter; by default 0.01 for what lies between 0 and 1 and none
+        for another metric (`nnsweep.results.statistics.equivalence.choose_rope`).
 
     Returns
     -------

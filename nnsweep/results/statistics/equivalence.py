@@ -101,7 +101,7 @@ def compare_equivalence(
     reference : str or mapping, optional
         What the others are compared with, a label or settings that only one configuration has; the best if not given.
     rope : float, optional
-        The margin, in units of the metric; 0.01 for an accuracy if not given.
+        The margin, in units of the metric; 0.01 for what lies between 0 and 1 if not given.
     by, failures
         As `nnsweep.compare` has them.
     confidence : float
