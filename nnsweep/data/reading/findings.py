@@ -65,20 +65,16 @@ def select_rows(
     DataError
         If there are missing values that the policy does not cover; all such columns together. If no row is left.
     """
-    incomplete: dict[str, NDArray[np.bool_]] = {}
     problems: dict[str, str] = {}
-    for name, is_missing in ((column.name, column.is_missing) for column in special):
-        if policy.label == "drop":
-            incomplete[name] = is_missing
-        elif is_missing.any():
-            drop = policy.setting(label="drop")
-            ways_out = [f"a label or group cannot be filled in: {drop} leaves its rows out"]
-            problems[name] = _describe_gap(raw, name, is_missing, ways_out, cell_format)
+    for column in special:
+        is_missing = column.is_missing
+        if policy.label != "drop" and is_missing.any():
+            what = "target or weight" if column.kind == "number" else "label or group"
+            ways_out = [f"a {what} cannot be filled in: {policy.setting(label='drop')} leaves its rows out"]
+            problems[column.name] = _describe_gap(raw, column.name, is_missing, ways_out, cell_format)
     for column in columns:
-        is_missing, way = column.is_missing, policy.way(column.kind)
-        if way == "drop":
-            incomplete[column.name] = is_missing
-        elif way is None and is_missing.any():
+        is_missing = column.is_missing
+        if policy.way(column.kind) is None and is_missing.any():
             ways_out = _list_ways_out(column, policy)
             problems[column.name] = _describe_gap(raw, column.name, is_missing, ways_out, cell_format)
     if problems:
@@ -87,16 +83,26 @@ def select_rows(
             names = list_first(others, len(others))
             lines.append(f"{show_name(raw.source)}: values are missing in {len(others):,} more columns: {names}")
         raise DataError(*lines)
-    is_complete = np.ones(len(raw.frame), dtype=bool)
-    for is_missing in incomplete.values():
-        is_complete &= ~is_missing
-    if not is_complete.any():
-        most = max(incomplete, key=lambda name: int(incomplete[name].sum()))
+    complete = find_complete(columns, special, policy, len(raw.frame))
+    if not len(complete):
+        dropped = [*special, *(column for column in columns if policy.way(column.kind) == "drop")]
+        counts = {column.name: int(column.is_missing.sum()) for column in dropped}
+        most = max(counts, key=counts.__getitem__)
         raise DataError(
             f"{show_name(raw.source)}: data.missing=drop leaves no row: each of the {len(raw.frame):,} lacks a value, "
-            f"column {show_name(most)} in {int(incomplete[most].sum()):,}; ignore such columns, as with "
-            f"{column_kind(most, 'ignore')}"
+            f"column {show_name(most)} in {counts[most]:,}; ignore such columns, as with {column_kind(most, 'ignore')}"
         )
+    return complete
+
+
+def find_complete(
+    columns: Sequence[TableColumn], special: Sequence[TableColumn], policy: Policy, n_rows: int
+) -> NDArray[np.intp]:
+    """Give the rows that no missing value leaves out, (n_kept,); for the other parameters see `select_rows`."""
+    is_complete = np.ones(n_rows, dtype=bool)
+    for column, way in [(one, policy.label) for one in special] + [(one, policy.way(one.kind)) for one in columns]:
+        if way == "drop":
+            is_complete &= ~column.is_missing
     return np.flatnonzero(is_complete)
 
 

@@ -140,13 +140,15 @@ def infer_columns(raw: RawTable, settings: ColumnSettings, cell_format: CellForm
         ordering = None if roles.split_by is None else find_ordering(raw, roles.split_by, cell_format.date_format)
     if not roles.targets:
         raise combine_problems(problems)
-    target, is_drawn = Target("classification", ()), part is None and roles.split_by is None
-    with _collect(problems):
-        target = read_target(raw, roles.targets, settings.task, cell_format, is_drawn=is_drawn)
-    special = {column.name: column for column in _read_special(raw, roles, target, cell_format)}
-    problems += _describe_misfits(raw, [*special.values()])
     unused = {column.name: why for column in columns if (why := findings.explain_unused(column, roles))}
     columns = [column for column in columns if column.name not in unused]
+    others = [*_read_special(raw, roles, cell_format)]
+    complete = findings.find_complete(columns, others, policy, len(raw.frame))
+    target, is_drawn = Target("classification", ()), part is None and roles.split_by is None
+    with _collect(problems):
+        target = read_target(raw, roles.targets, settings.task, cell_format, rows=complete, is_drawn=is_drawn)
+    special = {column.name: column for column in (*target.columns, *others)}
+    problems += _describe_misfits(raw, [*special.values()])
     with _collect(problems):
         rows = findings.select_rows(raw, columns, [*special.values()], policy, cell_format)
     n_incomplete = len(raw.frame) - len(rows)
@@ -199,9 +201,8 @@ def _collect(problems: list[str]) -> Iterator[None]:
         problems += error.problems
 
 
-def _read_special(raw: RawTable, roles: Roles, target: Target, cell_format: CellFormat) -> Iterator[TableColumn]:
-    """Give the columns whose values cannot be filled in, since they are no features."""
-    yield from target.columns
+def _read_special(raw: RawTable, roles: Roles, cell_format: CellFormat) -> Iterator[TableColumn]:
+    """Give the columns besides the target whose values cannot be filled in, since they are no features."""
     for name in (roles.group, roles.split_by):
         if name is not None:
             marks = cell_format.marks(has_nulls=raw.has_nulls(name))

@@ -57,7 +57,13 @@ class Target:
 
 
 def read_target(
-    raw: RawTable, names: Sequence[str], task: Task | None, cell_format: CellFormat, *, is_drawn: bool
+    raw: RawTable,
+    names: Sequence[str],
+    task: Task | None,
+    cell_format: CellFormat,
+    *,
+    rows: NDArray[np.intp],
+    is_drawn: bool,
 ) -> Target:
     """Read the columns of a target.
 
@@ -71,6 +77,8 @@ def read_target(
         What is learned; None to infer it.
     cell_format : CellFormat
         How cells are written, as far as somebody says so.
+    rows : ndarray of shape (n_kept,)
+        The rows that are not left out for another column's sake; the task is inferred from them.
     is_drawn : bool
         Whether parts are drawn, so that no class can have one row alone.
 
@@ -88,7 +96,7 @@ def read_target(
     notes: tuple[str, ...] = ()
     if task is None:
         infer = _infer_task_of_several if len(names) > 1 else partial(_infer_task, is_drawn=is_drawn)
-        task, notes = infer(raw, texts, cell_format)
+        task, notes = infer(raw, {name: cells[rows] for name, cells in texts.items()}, cell_format)
     if task == "classification" and len(names) > 1:
         raise DataError(
             f"data.target=[{','.join(map(show_name, names))}]: data.task=classification has one target; name one "
@@ -103,8 +111,6 @@ def read_target(
 
 _MEND_NUMBER = "mend it, name another data.target, or choose data.task=classification"
 _MEND_FLAG = "mend it, or name other columns with data.target"
-
-
 _MEND_WEIGHT = "mend it, or leave data.weight out"
 
 
@@ -191,7 +197,7 @@ def _infer_task_of_several(
         way_out = "; data.task=regression predicts numbers" if words <= {"0", "1"} else ""
         return "multilabel", (f"targets {listed}: yes or no in each, so the task is multilabel{way_out}",)
     if wrong := [name for name in texts if not _are_numbers(raw, name, cell_format)]:
-        first = next(text for text in texts[wrong[0]].tolist() if text is not None)
+        first = next((text for text in texts[wrong[0]].tolist() if text is not None), "")
         raise DataError(
             f"{show_name(raw.source)}: data.target names several columns, which must all be numbers, or all be labels "
             f"of 0 and 1 or no and yes; {show_name(wrong[0])} has {show_value(first)}: name one column with classes, "

@@ -513,7 +513,7 @@ REFUSED = [
         "a gap among numbers to learn",
         "cats.csv",
         labels(1.5, "", 3),
-        ["line 3, column 2 (y): '' is a missing value", "data.missing=drop leaves its rows out"],
+        ["line 3, column 2 (y): '' is a missing value", "a target or weight cannot be filled in: data.missing=drop"],
         {"task": "regression"},
     ),
     Fault(

@@ -23,6 +23,7 @@ def over(*values):
     return [values[row % len(values)] for row in range(N)]
 
 
+ALL = np.arange(N)
 FLOATS = [row / 7 for row in range(N)]
 AGES = [*over(*range(30, 55))[:-1], 99]  # 26 different values, one of which is there once
 
@@ -45,17 +46,23 @@ INFERRED = [
     ("values", "typed", "task", "told"), [case[1:] for case in INFERRED], ids=[c[0] for c in INFERRED]
 )
 def test_the_task_is_as_the_target_looks(values, typed, task, told):
-    target = read_target(raw(typed, y=values), ["y"], None, CellFormat(), is_drawn=True)
+    target = read_target(raw(typed, y=values), ["y"], None, CellFormat(), rows=ALL, is_drawn=True)
     assert target.task == task
     assert told in target.notes[0] if told else target.notes == ()
 
 
 def test_lonely_numbers_stay_classes_where_the_table_names_parts():
     given = raw(y=AGES)
-    assert read_target(given, ["y"], None, CellFormat(), is_drawn=False).task == "classification"
+    assert read_target(given, ["y"], None, CellFormat(), rows=ALL, is_drawn=False).task == "classification"
     part = over("train", "train", "test")
     split = infer_columns(raw(y=AGES, part=part), ColumnSettings(target="y", split="part"))
     assert split.task == "classification"
+
+
+def test_a_lonely_number_whose_row_is_left_out_decides_nothing():
+    given = raw(y=AGES, z=[*over("1.5", "2")[:-1], ""])
+    assert infer_columns(given, ColumnSettings(target="y", missing="drop")).task == "classification"
+    assert infer_columns(given, ColumnSettings(target="y", missing="mean")).task == "regression"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_lonely_numbers_stay_classes_where_the_table_names_parts():
 )
 @pytest.mark.parametrize("typed", [False, True])
 def test_several_targets_are_labels_or_numbers(columns, task, typed):
-    target = read_target(raw(typed, **columns), ["a", "b"], None, CellFormat(), is_drawn=True)
+    target = read_target(raw(typed, **columns), ["a", "b"], None, CellFormat(), rows=ALL, is_drawn=True)
     assert target.task == task
     assert f"the task is {task}" in target.notes[0]
     expected = [[{"yes": 1, "no": 0}.get(str(one).lower(), one) for one in values] for values in columns.values()]
