@@ -157,12 +157,11 @@ class NNRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     def predict_quantiles(self, X: Any) -> FloatArray:
         """Predict the quantiles of `loss`: (n_samples, n_quantiles), or (n_samples, n_targets, n_quantiles).
 
-        They come in their order; where the network's cross, they are sorted. With any other loss there is one, which
-        `predict` gives.
+        They are as the network gives them, as in models and tables: where it has little to learn from, a higher one may
+        be below a lower one. With any other loss there is one, which `predict` gives.
         """
         outputs, n_targets = self._outputs(X), self._kind.n_outputs
-        found = self._scaling.restore(outputs).reshape(len(outputs), n_targets, -1)
-        quantiles = np.sort(found, axis=-1)
+        quantiles = self._scaling.restore(outputs).reshape(len(outputs), n_targets, -1)
         return quantiles[:, 0] if n_targets == 1 else quantiles
 
     def _quantiles(self) -> tuple[float, ...]:
