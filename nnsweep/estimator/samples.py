@@ -15,6 +15,7 @@ from nnsweep.data.split import Labels, draw_part, take_rows
 from nnsweep.errors import DataError
 from nnsweep.estimator.options import Validation
 from nnsweep.mlp.arrays import Examples, Features, FloatArray, IntArray, Targets, Task
+from nnsweep.mlp.train import leave_out_weightless
 
 
 class TargetKind(NamedTuple):
@@ -60,7 +61,8 @@ def encode_examples(
 ) -> Examples:
     """Bring samples into the common form of all parts of a data set.
 
-    Samples that weigh nothing are left out: nothing can depend on them then, not even which others are set aside.
+    Samples that weigh nothing are left out: nothing can depend on them then, not even which others are set aside. Where
+    all weigh the same, they have no weights.
 
     Parameters
     ----------
@@ -80,9 +82,7 @@ def encode_examples(
     ValueError
         If a label is none of the classes, or the samples cannot be used.
     """
-    examples = Examples(check_features(X), kind.encode(y), weight)
-    if weight is not None and not weight.all():
-        examples = take_rows(examples, np.flatnonzero(weight))
+    examples = leave_out_weightless(Examples(check_features(X), kind.encode(y), weight))
     try:
         return make_part(part, examples, n_outputs=kind.n_outputs, task=kind.task)
     except DataError as error:

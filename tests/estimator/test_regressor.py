@@ -220,6 +220,15 @@ def test_weight_0_leaves_a_sample_out_bit_for_bit(kind, friedman):
     assert same_weights(weighted, NNRegressor(max_iter=3).fit(kind(X[rows]), y[rows]))
 
 
+def test_equal_weights_change_no_bit(friedman):
+    X, y = friedman
+    plain = NNRegressor(max_iter=2).fit(X, y)
+    for equal in (0.3, 7e5):
+        weighted = NNRegressor(max_iter=2).fit(X, y, np.full(400, equal))
+        assert same_weights(weighted, plain)
+        assert (weighted.predict(X) == plain.predict(X)).all()
+
+
 @pytest.mark.parametrize("options", [{}, {"solver": "adam", "dropout": 0.2, "batch_size": None}], ids=str)
 def test_as_many_partial_fits_as_epochs_are_one_fit(options, friedman):
     whole, parts = (NNRegressor((6,), max_iter=4, **options | {"batch_size": 20}) for _ in range(2))
