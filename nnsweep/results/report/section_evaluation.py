@@ -87,6 +87,7 @@ class PredictedNumbers(Section):
                 f"{of} of the predictions are off by at most {write_digits(float(half), 3)}, nine of ten by at most "
                 f"{write_digits(float(most), 3)}; {leaning}."
             )
+        points += _describe_coverage(pooled)
         n = count(len(pooled.errors), "test example")
         sentence = f"{_name(study, pooled, begins=True)} predicted {n}."
         return SectionContent(
@@ -128,6 +129,19 @@ def _describe_labels(pooled: PooledEvaluation) -> tuple[list[str], list[str]]:
         for place in worst
     ]
     return ["The labels that are wrong most often:" if worst else "No label is wrong."], points
+
+
+def _describe_coverage(pooled: PooledEvaluation) -> list[str]:
+    """Say how many targets lie between the outermost predicted quantiles; nothing unless there are two."""
+    if len(pooled.quantiles) < 2:
+        return []
+    low, high = min(pooled.quantiles), max(pooled.quantiles)
+    shares = zip(pooled.names[:MOST_NAMED], pooled.coverage, strict=False)
+    return [
+        f"{percent(share)} of the values of {name} lie between the predicted quantiles {low:g} and {high:g}; "
+        f"it should be {percent(high - low)}."
+        for name, share in shares
+    ]
 
 
 def _describe_temperatures(pooled: PooledEvaluation) -> list[str]:

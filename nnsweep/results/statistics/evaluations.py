@@ -67,9 +67,23 @@ class PooledEvaluation(NamedTuple):
         return np.concatenate([one.targets for one in self.members])
 
     @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Which quantiles were predicted, in the order of the outputs; empty if the targets themselves were."""
+        return self.members[0].quantiles
+
+    @property
+    def coverage(self) -> NDArray[np.floating]:
+        """The share of each target's values between the lowest and the highest predicted quantile: (n_targets,)."""
+        by_quantile = np.concatenate([one.errors for one in self.members])
+        by_quantile = by_quantile.reshape(len(by_quantile), len(self.names), len(self.quantiles))
+        low, high = (by_quantile[..., choose(self.quantiles)] for choose in (np.argmin, np.argmax))
+        shares: NDArray[np.floating] = ((low <= 0) & (high >= 0)).mean(axis=0)
+        return shares
+
+    @property
     def errors(self) -> NDArray[np.floating]:
         """What was predicted less the target, in the same order; of quantiles the one that is nearest to the median."""
-        quantiles = self.members[0].quantiles or (0.5,)
+        quantiles = self.quantiles or (0.5,)
         middle = int(np.argmin(np.abs(np.array(quantiles) - 0.5)))
         return np.concatenate([one.errors[:, middle :: len(quantiles)] for one in self.members])
 

@@ -61,6 +61,14 @@ def test_predictions_are_off_by_so_much(evaluated_numbers):
     assert found.section("calibration") is found.section("confusion") is None
 
 
+def test_quantiles_hold_as_many_values_as_they_should(evaluated_numbers):
+    errors = np.stack([np.repeat([-1.0, 1.0], [90, 10]), np.zeros(100), np.repeat([1.0, -1.0], [95, 5])], axis=1)
+    runs, evaluations = evaluated_numbers(targets=np.zeros((100, 1)), errors=errors, quantiles=(0.1, 0.5, 0.9))
+    section = findings(Study(runs=runs, evaluations=evaluations)).section("predictions")
+    said = "90 % of the values of y lie between the predicted quantiles 0.1 and 0.9; it should be 80 %."
+    assert section.points[-1] == said
+
+
 def test_the_worst_labels_are_named(evaluated_numbers):
     cells = np.array([[[50, 10], [4, 36]], [[90, 0], [7, 3]], [[50, 0], [0, 50]]])
     runs, evaluations = evaluated_numbers(["sad", "funny", "new"], task="multilabel", confusion=cells)
