@@ -35,7 +35,7 @@ def predict_command(
     experiment: str | None,
     uri: str | None,
 ) -> None:
-    """Predict the rows of DATA with a RUN: labels, and a probability for each class.
+    """Predict the rows of DATA with a RUN: labels with their probabilities, or numbers.
 
     DATA is a table with the columns that the run was trained on, in any order and among others; for a network that
     reads texts, a folder of text files will do. RUN is the id of a run or an ensemble, the beginning of one, or a
