@@ -60,6 +60,7 @@ def test_a_sealed_study_is_reported_by_its_validation_part(measure, study, nnswe
     said = nnsweep("report", "nnsweep")
     assert (said.code, said.err) == (0, "")
     assert f"best validation {measure}" in said.out
+    assert "The test part is sealed: nothing was measured on it." in said.out
     assert find_mentions(said.out) == set()
     assert nnsweep("report", "nnsweep", "--output", "report.html").code == 0
     assert find_mentions((study / "report.html").read_text()) == set()

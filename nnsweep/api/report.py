@@ -40,7 +40,7 @@ from nnsweep.text import mask_secrets, printable, quote_argument, warn
 from nnsweep.tracking.artifacts import combine_errors, gather_artifacts, require_unaltered
 from nnsweep.tracking.exposure import Exposure, find_exposures
 from nnsweep.tracking.query import find_job_runs
-from nnsweep.tracking.record import CorrectExamples, RunRecord
+from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.recorded_run import RecordedRun
 from nnsweep.tracking.store import resolve_uri
 
@@ -129,13 +129,14 @@ def report(
         for record in records
         if record.run_id in histories
     )
+    test_digests = {run_id: one.test_digest for found in (evaluations, correct) for run_id, one in found.items()}
     confirmation, confirmed_in = describe_confirmation_of(experiment, filter, uri)
     origin = replace(
         _describe_origin(experiment, pick_records(records, runs), uri, command, is_part),
         missing=tuple(str(error) for error in combine_errors(missing_files)),
         confirmation=confirmation,
         confirmed_in=confirmed_in,
-        exposure=_describe_exposure(pick_records(records, runs), correct, uri),
+        exposure=_describe_exposure(pick_records(records, runs), test_digests, uri),
         is_confirmation=experiment.endswith(name_confirmation("")),
         filter=filter,
     )
@@ -161,12 +162,12 @@ def report(
     return content
 
 
-def _describe_exposure(records: Sequence[RunRecord], correct: Mapping[str, CorrectExamples], uri: str | None) -> str:
+def _describe_exposure(records: Sequence[RunRecord], test_digests: Mapping[str, str], uri: str | None) -> str:
     """Say how often the test sets of some runs have been looked at; sweeps of earlier versions did not note it."""
-    exposures = find_exposures(resolve_uri(uri, Path.cwd()), {one.test_digest for one in correct.values()})
+    exposures = find_exposures(resolve_uri(uri, Path.cwd()), {*test_digests.values()})
     for record in records:
-        if record.run_id in correct and not record.settings.get("trainer.sealed_test"):
-            exposures[correct[record.run_id].test_digest].add(Exposure("sweep", record.sweep))
+        if record.run_id in test_digests and not record.settings.get("trainer.sealed_test"):
+            exposures[test_digests[record.run_id]].add(Exposure("sweep", record.sweep))
     return describe_exposure(exposures)
 
 

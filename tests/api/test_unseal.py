@@ -119,6 +119,18 @@ def test_only_the_named_configurations_are_unsealed_and_told(told):
     assert {*load_correct(runs)} == {*runs["run_id"][runs["width"] == 32]}
 
 
+def test_a_report_tells_what_was_unsealed(told, capfd):
+    told("secret", "--configuration", RULE)
+    assert main(["report", "secret"]) == 0
+    text = capfd.readouterr().out
+    assert "has the highest best validation accuracy" in text or "share the highest best validation accuracy" in text
+    assert "since then it has been measured for 1 configuration named before." in text
+    assert "The test set has been looked at once in this store, by 1 unsealing." in text
+    (row,) = re.findall(r"\| shallow \| (0\.\d+) \| (0\.\d+) \| (0\.\d+) \| 2 \| 0\.\d+ \|", text)
+    accuracies = load_results("secret", filter=RULE)["test_accuracy"]
+    assert [*map(float, row)] == pytest.approx([accuracies.mean(), accuracies.min(), accuracies.max()], abs=1e-3)
+
+
 def test_the_same_command_measures_nothing_twice(told, study):
     first = told("secret", "--configuration", RULE)
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*.npz")}
