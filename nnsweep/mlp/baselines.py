@@ -9,11 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnsweep.mlp.arrays import Examples, FloatArray, Task
-from nnsweep.mlp.measures import MEASURES
+from nnsweep.mlp.measures import MEASURES, OF_MEDIANS
 from nnsweep.mlp.predictions import Predictions
 
-OF_MEDIANS = ("mae", "median_absolute_error", "max_error", "mape", "pinball")
-"""Measures of numbers for which a baseline predicts the median, not the mean."""
 _LEAST = 1e-300  # the share of a class that does not occur, so that its logit is finite
 
 

@@ -23,6 +23,8 @@ DEFAULT_MEASURES: dict[Task, tuple[str, ...]] = {
 """What is measured if nothing is said."""
 SELECTED: dict[Task, str] = {"classification": "accuracy", "multilabel": "accuracy", "regression": "rmse"}
 """What the best epoch is chosen by if nothing is said."""
+OF_MEDIANS = ("mae", "median_absolute_error", "max_error", "mape", "pinball")
+"""Measures of numbers for which the median is the constant to compare with, not the mean."""
 
 _METRIC = re.compile(r"(?:(?:best|final|max|min)_)?(?:train|val|test)_(?:weighted_|calibrated_)?(\w+)")
 

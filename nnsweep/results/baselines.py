@@ -8,8 +8,7 @@ import math
 
 import pandas as pd
 
-from nnsweep.mlp.baselines import OF_MEDIANS
-from nnsweep.mlp.measures import MEASURES
+from nnsweep.mlp.measures import MEASURES, OF_MEDIANS
 from nnsweep.results.frame import take_numbers
 from nnsweep.results.metrics import name_baseline, split_metric, write_rough
 from nnsweep.results.selection import find_sealed
