@@ -51,7 +51,7 @@ class _Outlet(io.RawIOBase):
         return size
 
 
-class Loss:
+class LostOutput:
     """What became of standard output in a `keep_printing` block."""
 
     def __init__(self) -> None:
@@ -67,18 +67,18 @@ class Loss:
 
 
 @contextlib.contextmanager
-def keep_printing() -> Iterator[Loss]:
+def keep_printing() -> Iterator[LostOutput]:
     """Let printing raise nothing during the block, whatever becomes of standard output and standard error.
 
     Streams that are no files, such as those of a notebook, are left alone.
 
     Yields
     ------
-    Loss
+    LostOutput
         Tells, at the end, whether standard output has been written.
     """
     _occupy_standard_descriptors()
-    before, loss = (sys.stdout, sys.stderr), Loss()
+    before, loss = (sys.stdout, sys.stderr), LostOutput()
     sys.stdout = _wrap(sys.stdout, loss.outlets)
     sys.stderr = _wrap(sys.stderr, [])
     try:

@@ -598,7 +598,7 @@ def test_what_is_no_size_is_told_with_an_example(text):
         parse_size(text)
 
 
-def test_a_step_of_regression_has_a_longest_gradient_unless_it_is_given(job):
+def test_gradients_of_regression_are_clipped_unless_told(job):
     assert job().training("classification").clip_norm is None
     assert job().training("regression").clip_norm == REGRESSION_CLIP_NORM
     assert job("trainer.clip_norm=1e9").training("regression").clip_norm == 1e9

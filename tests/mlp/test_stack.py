@@ -231,7 +231,7 @@ def test_given_layers_start_a_network_without_affecting_others(batch_size, netwo
 
 
 @pytest.mark.parametrize("batch_size", [None, 37])
-def test_measured_parameters_are_the_running_average_of_all_steps(batch_size, network, parts, member, flat):
+def test_measured_parameters_are_the_average_of_all_steps(batch_size, network, parts, member, flat):
     stack = Stack(
         network((5, 4)),
         [member(seed=seed, learning_rate=0.5) for seed in range(3)],

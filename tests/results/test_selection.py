@@ -134,7 +134,7 @@ def test_runs_are_ranked_by_what_selected_them():
     assert note_selection(runs, "test_accuracy") == "Test accuracy at the epoch of best validation log loss."
 
 
-def test_of_several_selections_the_commonest_counts_and_all_are_told():
+def test_of_several_selections_the_commonest_counts():
     runs = frame([*LOSSES, selected("c", "val_brier", test_brier=0.1), ranked("d", test_accuracy=0.5)])
     assert find_metric(runs) == "test_log_loss"
     assert describe_selection(runs) == (
