@@ -173,7 +173,7 @@ def _find_measure_problem(job: Job, data: Dataset) -> str:
     named += [("select", select, select.removeprefix("val_"))] if select else []
     for setting, written, name in named:
         if name not in (*own, COST.name):
-            rule = f"{name} is no measure of {data.task}, which {data.name} is for; choose from {', '.join(own)}"
+            rule = f"{name} is no measure of {data.task}, the task of {data.name}; choose from {', '.join(own)}"
             return f"trainer.{setting}={shorten(written)}: {rule}"
     return ""
 

@@ -81,8 +81,8 @@ MISMATCHES = [
     ("diabetes", "trainer.class_weight=[1,2.5]", "class_weight=[1,2.5]: is for classification, and diabetes is"),
     ("diabetes", "trainer.calibrate=temperature", "calibrate=temperature: is for classification, and diabetes is"),
     ("diabetes", "output_activation=tanh", "output_activation=tanh: must be identity for regression, as diabetes is"),
-    ("diabetes", "trainer.measures=[rmse,accuracy]", "accuracy,rmse]: for diabetes, accuracy is no measure of"),
-    ("iris", "trainer.select=val_rmse", "trainer.select=val_rmse: for iris, rmse is no measure of classification"),
+    ("diabetes", "trainer.measures=[rmse,accuracy]", "accuracy is no measure of regression, the task of diabetes"),
+    ("iris", "trainer.select=val_rmse", "rmse is no measure of classification, the task of iris"),
 ]
 
 
@@ -142,8 +142,8 @@ def test_only_classes_can_be_calibrated(nnsweep, study):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("trainer.measures=[rmse]", "trainer.measures=[rmse]: rmse is no measure of classification, which iris is for"),
-        ("trainer.select=val_r2", "trainer.select=val_r2: r2 is no measure of classification, which iris is for"),
+        ("trainer.measures=[rmse]", "trainer.measures=[rmse]: rmse is no measure of classification, the task of iris"),
+        ("trainer.select=val_r2", "trainer.select=val_r2: r2 is no measure of classification, the task of iris"),
         ("trainer.measures=[f2]", "trainer.measures.0=f2: there is no such name; did you mean"),
         ("trainer.select=accuracy", "trainer.select=accuracy: there is no such name; did you mean 'val_accuracy'?"),
     ],
