@@ -41,10 +41,10 @@ class NNClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         What training lowers; ``auto`` is cross_entropy, or binary_cross_entropy where a sample may have several labels.
         A dict gives its settings: ``{"name": "cross_entropy", "label_smoothing": 0.1}``.
     measures : sequence of str or None
-        What is measured of a validation part besides accuracy, in `history_`; None for f1_macro of several labels, and
-        nothing else. Named as in scikit-learn:
+        What is measured of a validation part besides accuracy, in `history_`; None for nothing else, or f1_macro where
+        a sample may have several labels. Named as in scikit-learn:
         $classification_measures.
-        Of several labels, where a sample is right if all of them are:
+        With several labels, where a sample is right if all of them are:
         $multilabel_measures.
     class_weight : dict, "balanced" or None
         How much the samples of each class count, by label (1 for a label that is not named); ``balanced`` lets all
