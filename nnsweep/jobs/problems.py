@@ -177,11 +177,19 @@ def _shorten_path(file: Path) -> Path:
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
+_ONE_FORM = ("hidden_layer_sizes", "depth", "width")
+"""Settings of an architecture that it has in one form or the other."""
+
+
 def _explain_unknown_key(error: OmegaConfBaseException) -> str:
     key = re.sub(r"\[(\d+)\]", r".\1", str(error.full_key))  # as overrides write the place in a list
     name = key.rpartition(".")[2]
     if name == IMPORT:
         return f"{key}: {NEVER_IMPORTED}"
+    from nnsweep.jobs.groups import find_kind
+
+    if key.startswith(("arch.", "trainer.")) and name not in _ONE_FORM and find_kind(key):
+        return f"{key}: the file of this choice, which may be older, does not have this key; write +{key}"
     siblings = map(str, error.parent_node) if isinstance(error.parent_node, Mapping) else ()
     return f"{key}: {_explain_no_key(name, [one for one in siblings if one not in ('hydra', 'name', name)])}"
 

@@ -204,7 +204,10 @@ class Stack:
 
     def _full_batch(self, examples: Examples, resumed: Sequence[Snapshot], threads: Threads) -> Iterator[FloatArray]:
         self._begin(BY_UNIT if isinstance(examples.X, np.ndarray) else BY_FEATURE, full_batch=True)
-        parts = self._cut_tiles(examples)
+        if self.network.normalization == "batch":  # wants all samples together
+            parts = [Batch(share_features(examples.X), examples.y, examples.weight)]
+        else:
+            parts = cut_tiles(examples, bytes_a_sample=self.bytes_a_sample)
         if resumed:
             self._resume(resumed)
         else:
@@ -220,7 +223,7 @@ class Stack:
         if resumed:
             self._resume(resumed)
         else:
-            yield self._look(self._cut_tiles(examples), Threads(), back=False)
+            yield self._look(cut_tiles(examples, bytes_a_sample=self.bytes_a_sample), Threads(), back=False)
             self.buffers_by_size.clear()
         batches = Minibatches(examples, batch_size)
         while True:
@@ -237,12 +240,6 @@ class Stack:
                     self.descent.step(rates)
             self.epoch += 1
             yield total / self._sum_weights(examples)
-
-    def _cut_tiles(self, examples: Examples) -> list[Batch]:
-        """Part a full batch, if no statistic is wanted of all its samples together."""
-        if self.network.normalization == "batch":
-            return [Batch(share_features(examples.X), examples.y, examples.weight)]
-        return cut_tiles(examples, bytes_a_sample=self.bytes_a_sample)
 
     @property
     def bytes_a_sample(self) -> int:

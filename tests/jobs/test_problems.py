@@ -146,3 +146,12 @@ def test_a_long_value_is_cut(compose):
     with pytest.raises(ConfigError) as refused:
         check_configuration(compose(["seed=" + "x" * 1000]))
     assert refused.value.problems == ("seed=" + "x" * 57 + "...: must be a whole number",)
+
+
+@pytest.mark.parametrize("key", ["arch.residual", "trainer.dropout"])
+def test_a_key_that_an_older_file_lacks_can_be_added(key, compose):
+    with pytest.raises(HydraException) as refused:
+        compose([f"~{key}", f"{key}=1"])
+    line = explain_hydra_error(refused.value)
+    assert line == f"{key}: the file of this choice, which may be older, does not have this key; write +{key}"
+    assert compose([f"~{key}", f"+{key}=1"])

@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -148,6 +149,7 @@ def peak(parts, network, members, training, n_threads=1) -> int:
         (40, (200, 200), {"batch_size": 64, "optimizer": "adam"}),
         (10, (400,), {"dtype": "float32"}),
         (100, (100,), {"batch_size": 200, "dtype": "float32", "optimizer": "momentum"}),
+        (40, (200, 200), {"batch_size": 64, "ema": 0.9}),
     ],
 )
 def test_memory_is_predicted_within_a_factor_of_2(need, network, member, n_networks, hidden, training):
@@ -156,6 +158,21 @@ def test_memory_is_predicted_within_a_factor_of_2(need, network, member, n_netwo
     taken = peak(parts, network(hidden), members, how(epochs=2, **training))
     predicted = need(parts, hidden, epochs=2, **training).n_bytes(n_networks)
     assert taken > 5e6
+    assert taken / 2 < predicted < 2 * taken, (taken, predicted)
+
+
+@pytest.mark.parametrize("batch_size", [None, 64])
+@pytest.mark.parametrize(
+    "options", [{"normalization": "batch"}, {"normalization": "layer"}, {"parametrization": "ntk"}]
+)
+def test_the_memory_of_networks_with_options_is_predicted(options, batch_size, network, member):
+    parts, net, training = (
+        data(n_train=1000, n_features=100),
+        network((200, 200), **options),
+        how(batch_size=batch_size),
+    )
+    taken = peak(parts, net, [member(seed=seed) for seed in range(20)], replace(training, epochs=2))
+    predicted = footprint(parts, net, training).n_bytes(20)
     assert taken / 2 < predicted < 2 * taken, (taken, predicted)
 
 
