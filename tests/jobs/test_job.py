@@ -273,7 +273,7 @@ def test_own_table_has_a_weight_decay_unless_one_is_given(given, decay, job):
     assert made.identity()["optimizer"]["weight_decay"] == decay
 
 
-GOLDEN_KEYS = {  # of the version before trainer.class_weight was a setting
+GOLDEN_KEYS = {  # of the version before trainer.class_weight was a setting, or of the one that brought a setting
     (): "239a85919cb5e9f47b94124334d30120b8f4d035049f551d49144c94152d7b71",
     ("arch=deep", "seed=7"): "bf2ab45c5fa634da44dd5389ddce3e12ef86460bd51524098d1cf6c5d64dd067",
     ("optimizer=adam", "trainer=full_batch"): "2c88ec96d389e8cae9bcfbd8075dd68acbfa68410102d1343357300de8bc9278",
@@ -282,6 +282,11 @@ GOLDEN_KEYS = {  # of the version before trainer.class_weight was a setting
         "accd48878638aa42ecf2bc835828c60f36e6bf660e853f17556a3de5976af673",
     ("init=lecun_normal", "activation=elu", "trainer.patience=3", "trainer.dropout=0.25"):
         "34293e9902aa41f9717ec960f447d019d78b0cd6632678ae96f331ffa93d5ecf",
+    ("arch=deep", "arch.normalization=layer", "arch.residual=true", "trainer.ema=0.99"):
+        "7bc5e57f64266261a05866e9c8ae4a101ff841bc6786a2e725f31407c4c2ba1a",
+    ("arch=deep", "arch.normalization=batch", "activation.layers=[relu,tanh,elu]"):
+        "4c250d9cc84ababf600ecef2d2182c0ef6fce3b7bff14eb7999daf039c7944df",
+    ("experiment=realmlp",): "17e8ff478e0e556617d81a30707d84e0e3def36397b7cd23b31d6e5e5f26871c",
 }  # fmt: skip
 
 
