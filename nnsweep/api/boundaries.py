@@ -16,15 +16,12 @@ from numpy.typing import NDArray
 from nnsweep.api.load import choose_address
 from nnsweep.data import prepared
 from nnsweep.errors import ConfigError, DataError, UserError
-from nnsweep.jobs.consistency import make_recorded_job
-from nnsweep.jobs.worker import load_dataset
-from nnsweep.mlp.arrays import Examples
+from nnsweep.jobs.consistency import load_recorded_data
 from nnsweep.model.predictor import Model, predict_values
 from nnsweep.results.frame import plain
 from nnsweep.results.inputs import check_inputs
 from nnsweep.results.plots.boundaries import Landscape, plot_boundaries
 from nnsweep.tracking.models import make_model
-from nnsweep.tracking.recorded_run import read_mapping
 from nnsweep.tracking.store import Store, require_store, resolve_uri
 
 N_GRID = 61
@@ -113,7 +110,7 @@ def load_landscape(runs: pd.DataFrame, uri: str | None = None) -> Landscape | No
     kinds = [column["kind"] for column in model.columns]
     if kinds != ["number"] * (n_columns or 0) or (model.task == "regression" and len(model.names) > 1):
         return None
-    train = _load_train(store, ids[0], model)
+    train = load_recorded_data(store, ids[0], ids[0], model.about["run"]["data_digest"])[1].train
     points = _restore_numbers(train.X, model)
     grid = tuple(_span(values) for values in points.T)
     columns = tuple(column["name"] for column in model.columns)
@@ -135,15 +132,6 @@ def load_landscape(runs: pd.DataFrame, uri: str | None = None) -> Landscape | No
 
     names = tuple(model.names) if model.task == "classification" else ()
     return Landscape(columns, names, grid, points, np.asarray(train.y).reshape(len(points)), predict)
-
-
-def _load_train(store: Store, run_id: str, model: Model) -> Examples:
-    """Load the training examples of a run, which must be those that it was trained on."""
-    job = make_recorded_job(read_mapping(store, run_id, "config.yaml"), f"run {run_id}")
-    examples = load_dataset(job.data)
-    if examples.digest != model.about["run"]["data_digest"]:
-        raise DataError(f"run {run_id}: its data have changed since; put the old data back, or sweep again")
-    return examples.train
 
 
 def _restore_numbers(X: Any, model: Model) -> NDArray[np.float64]:

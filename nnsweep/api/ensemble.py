@@ -11,9 +11,8 @@ import numpy as np
 
 from nnsweep.api.load import check_name
 from nnsweep.data.dataset import Dataset
-from nnsweep.errors import ConfigError, DataError
-from nnsweep.jobs import worker
-from nnsweep.jobs.consistency import make_recorded_job
+from nnsweep.errors import ConfigError
+from nnsweep.jobs.consistency import load_recorded_data
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.measures import MEASURES
 from nnsweep.mlp.predictions import Measure
@@ -31,7 +30,7 @@ from nnsweep.results.frame import frame, narrow_runs
 from nnsweep.results.selection import rank_runs
 from nnsweep.results.statistics.intervals import check_confidence
 from nnsweep.text import printable
-from nnsweep.tracking import models, query, recorded_run
+from nnsweep.tracking import models, query
 from nnsweep.tracking.artifacts import require_unaltered
 from nnsweep.tracking.ensembles import EnsembleRecord, record_ensemble
 from nnsweep.tracking.record import RunRecord
@@ -187,13 +186,7 @@ def _find_candidates(store: Store, sweep: str, filter: str) -> list[RunRecord]:
 
 def _load_data(store: Store, record: RunRecord) -> tuple[Dataset, Examples]:
     """Load the data that a run was trained on; give their validation part, too."""
-    _, configuration = recorded_run.read_configurations(store, [record])[record.run_id]
-    data = worker.load_dataset(make_recorded_job(configuration, record.title).data)
-    if data.digest != record.data_digest:
-        raise DataError(
-            f"run {record.title}: its data are others now (digest {record.data_digest[:12]} then, {data.digest[:12]} "
-            "today); put them back, or sweep again"
-        )
+    _, data = load_recorded_data(store, record.run_id, record.title, record.data_digest)
     if data.val is None:
         raise ConfigError("there is no validation part to choose members on: sweep with data.val_fraction=0.2")
     return data, data.val

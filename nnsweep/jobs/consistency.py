@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from nnsweep.data.dataset import Dataset
 from nnsweep.errors import ConfigError, DataError, DifferenceError
 from nnsweep.jobs import names
 from nnsweep.jobs.checking import make_job
 from nnsweep.jobs.job import Job
+from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.mlp.early_stopping import COSTS, Selection, select_epoch
 from nnsweep.tracking.artifacts import WAY_OUT
-from nnsweep.tracking.recorded_run import RecordedRun
+from nnsweep.tracking.recorded_run import RecordedRun, read_mapping
+from nnsweep.tracking.store import Store
 
 
 def make_recorded_job(configuration: Mapping[str, Any], title: str) -> Job:
@@ -46,6 +49,34 @@ def make_recorded_job(configuration: Mapping[str, Any], title: str) -> Job:
     except ConfigError as error:
         problems = "; ".join(error.problems)
         raise DataError(f"run {title}: its configuration is none of this version's ({problems})") from error
+
+
+def load_recorded_data(store: Store, run_id: str, title: str, digest: str) -> tuple[Job, Dataset]:
+    """Make the job of a recorded run, and load the data that it was trained on.
+
+    Parameters
+    ----------
+    store, run_id : Store, str
+        Where the run is.
+    title : str
+        What to call it.
+    digest : str
+        Of the data that it was trained on.
+
+    Raises
+    ------
+    DataError
+        If its configuration was not recorded or cannot be read, or its data are gone or have changed since.
+    """
+    configuration = read_mapping(store, run_id, "config.yaml")
+    if not configuration:
+        raise DataError(f"run {title}: its configuration was not recorded, so its data cannot be found")
+    job = make_recorded_job(configuration, title)
+    examples = load_dataset(job.data)
+    if examples.digest != digest:
+        digests = f"digest {digest[:12]} then, {examples.digest[:12]} now"
+        raise DataError(f"run {title}: its data have changed since ({digests}); put the old data back, or sweep again")
+    return job, examples
 
 
 def require_consistent(run: RecordedRun) -> None:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.errors import DataError
-from nnsweep.jobs.consistency import make_recorded_job
+from nnsweep.jobs.consistency import load_recorded_data
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import evaluate_best
 from nnsweep.jobs.worker import load_dataset
@@ -26,7 +26,6 @@ from nnsweep.mlp.train import train
 from nnsweep.model.packed import WEIGHTS
 from nnsweep.tracking.artifacts import open_artifact
 from nnsweep.tracking.record import CORRECT, EVALUATION, CorrectExamples, RunRecord, pack_correct, pack_evaluation
-from nnsweep.tracking.recorded_run import read_mapping
 from nnsweep.tracking.store import Store
 
 
@@ -63,17 +62,7 @@ def find_sealed_run(store: Store, record: RunRecord) -> SealedRun:
     DataError
         If its configuration cannot be read, or its data have changed since.
     """
-    configuration = read_mapping(store, record.run_id, "config.yaml")
-    if not configuration:
-        raise DataError(f"run {record.title}: its configuration was not recorded, so its test part cannot be found")
-    job = make_recorded_job(configuration, record.title)
-    examples = load_dataset(job.data)
-    if examples.digest != record.data_digest:
-        digests = f"digest {record.data_digest[:12]} then, {examples.digest[:12]} now"
-        raise DataError(
-            f"run {record.title}: its data have changed since ({digests}), and perhaps the test part with them; "
-            "put the old data back, or sweep again"
-        )
+    job, examples = load_recorded_data(store, record.run_id, record.title, record.data_digest)
     return SealedRun(record, job, examples.test_digest)
 
 

@@ -14,6 +14,7 @@ from nnsweep.api.load import load_results
 from nnsweep.cli.main import main
 from nnsweep.data.load import load
 from nnsweep.errors import StoreError
+from nnsweep.jobs import consistency
 from nnsweep.model.predictor import predict_values, read
 from nnsweep.tracking import models, runs
 from nnsweep.tracking.connection import open_client
@@ -158,6 +159,13 @@ def test_a_sealed_test_part_is_not_looked_at(sweep, monkeypatch):
     made = make_ensemble(sweep)
     assert (made.gains, [name for name in made.record.metrics if "test" in name]) == ([], [])
     assert ensembles.describe_ensemble(made, 0.95)[-1].startswith("the test part is sealed, so nothing is said of it")
+
+
+def test_data_that_have_changed_since_are_refused(nnsweep, sweep, monkeypatch):
+    monkeypatch.setattr(consistency, "load_dataset", lambda data: load("iris", val_fraction=0.1))
+    said = nnsweep("ensemble", sweep)
+    assert (said.code, said.err.count("\n")) == (4, 1)
+    assert "its data have changed since (digest " in said.err
 
 
 @pytest.mark.parametrize(
