@@ -46,7 +46,7 @@ def test_no_result_on_a_sealed_test_is_left_anywhere(measure, study, nnsweep):
     assert find_mentions(read_texts(study / "mlflow.db")) == set()
     files = [path for path in study.rglob("*") if path.is_file() and not path.name.startswith("mlflow.db")]
     assert {"history.parquet", "record.json", "table.csv", "MLmodel"} <= {path.name for path in files}
-    assert not [path for path in files if path.name in ("correct.npz", "evaluation.npz")]
+    assert not [path for path in files if path.name in ("correct.npz", "evaluation.npz", "input_example.json")]
     for path in files:
         if path.suffix == ".parquet":
             assert find_mentions(" ".join(pq.read_schema(path).names)) == set()

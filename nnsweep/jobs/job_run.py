@@ -251,6 +251,7 @@ class JobRun:
     def _encode(self, draw: Draw | None) -> None:
         """Encode the files that belong to the record into `contents`; those without content are left out."""
         trained, history = self.trained, self.trained.history()
+        is_sealed = self.job.trainer.settings()["sealed_test"]
         self.contents |= {
             CONFIG: encode_config(self._configuration),
             ENVIRONMENT: encode_environment(),
@@ -259,11 +260,11 @@ class JobRun:
         if trained.layers:
             temperature = self._calibrate()
             self.contents[WEIGHTS] = encode_weights(trained, temperature)
-            if (preparation := pack_preparation(self.examples)) is not None:
+            if (preparation := pack_preparation(self.examples, with_example=not is_sealed)) is not None:
                 self.contents[PREPARATION] = preparation
         if trained.best_right.size:
             self.contents[CORRECT] = encode_correct(trained, self.examples.test_digest)
-        if trained.layers and trained.best_layers and not self.job.trainer.settings()["sealed_test"]:
+        if trained.layers and trained.best_layers and not is_sealed:
             evaluation = evaluate_best(
                 self.job, self.examples, trained.best_layers, trained.best_epoch, temperature=temperature or 1.0
             )

@@ -43,21 +43,31 @@ class Choices(dict):
 
 DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged archive of arrays raises."""
-_packed: WeakKeyDictionary[Dataset, bytes] = WeakKeyDictionary()  # a thousand jobs may have the same data
+_packed: WeakKeyDictionary[Dataset, dict[bool, bytes]] = WeakKeyDictionary()  # a thousand jobs may have the same data
 
 
-def pack_preparation(examples: Dataset) -> bytes | None:
-    """Give the preparation of a data set as the content of a file; None for data whose preparation is not known."""
+def pack_preparation(examples: Dataset, *, with_example: bool = True) -> bytes | None:
+    """Give the preparation of a data set as the content of a file; None for data whose preparation is not known.
+
+    Parameters
+    ----------
+    examples : Dataset
+        The data set.
+    with_example : bool
+        Whether it shows a few rows of the test part, as the input of a model.
+    """
     preparation = examples.preparation
     if preparation is None:
         return None
-    if examples not in _packed:
-        example = examples.example and {"columns": examples.example.columns, "data": examples.example.rows}
+    packed = _packed.setdefault(examples, {})
+    if with_example not in packed:
+        shown = examples.example if with_example else None
+        example = shown and {"columns": shown.columns, "data": shown.rows}
         about = _describe_outputs(examples) | {"preparation": preparation.values, "example": example}
         content = io.BytesIO()
         write(Model(about, [], dict(preparation.arrays)), content)
-        _packed[examples] = content.getvalue()
-    return _packed[examples]
+        packed[with_example] = content.getvalue()
+    return packed[with_example]
 
 
 def _describe_outputs(examples: Dataset) -> dict[str, Any]:
