@@ -70,14 +70,17 @@ class Stack:
         for number, member in enumerate(members):
             if member.layers is not None:
                 parameters.assign(unfold(network, member.layers), slice(number, number + 1))
+        self.epoch, self.full_batch, self.rule = 0, False, rule
         self.descent = Descent(network, rule, members, parameters)
-        self._begin(BY_NETWORK, full_batch=False)
+        self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
 
     def _begin(self, order: Order, *, full_batch: bool) -> None:
         """Lay the parameters in memory as the coming products want them, and all else beside them."""
+        parameters = self.descent.parameters
+        del self.descent  # what was kept beside them takes as much memory as what comes
         self.epoch, self.full_batch = 0, full_batch
-        self.descent = Descent(self.network, self.descent.rule, self._members, self.descent.parameters, order)
-        self.buffers_by_size: dict[tuple[int, int], Buffers] = {}
+        self.descent = Descent(self.network, self.rule, self._members, parameters, order)
+        self.buffers_by_size.clear()
 
     @property
     def _members(self) -> list[Member]:
