@@ -117,6 +117,8 @@ def load_landscape(runs: pd.DataFrame, uri: str | None = None) -> Landscape | No
     places = np.stack([axis.ravel() for axis in np.meshgrid(*grid)], axis=1)
     table = pd.DataFrame(dict(zip(columns, places.T, strict=True)))
 
+    middle = int(np.argmin(np.abs(np.array(model.quantiles or [0.5]) - 0.5)))  # of quantiles, the nearest to the median
+
     @functools.lru_cache(maxsize=512)  # a report draws each picture twice, for a screen and for a phone
     def predict(run_id: str) -> NDArray[np.floating] | None:
         try:
@@ -127,7 +129,7 @@ def load_landscape(runs: pd.DataFrame, uri: str | None = None) -> Landscape | No
             return None
         values = predict_values(asked, prepared.features(table, asked.about["preparation"], asked.preparation))
         if len(grid) == 1:
-            return np.asarray(values[:, values.shape[1] // 2])  # of quantiles the middle one
+            return np.asarray(values[:, middle])
         return values.reshape(len(grid[1]), len(grid[0]), -1)
 
     names = tuple(model.names) if model.task == "classification" else ()

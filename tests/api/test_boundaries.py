@@ -8,7 +8,9 @@ import nnsweep
 from nnsweep.api.boundaries import load_landscape
 from nnsweep.cli.main import main
 from nnsweep.data import prepared
-from nnsweep.errors import ConfigError
+from nnsweep.data.load import load
+from nnsweep.errors import ConfigError, DataError
+from nnsweep.jobs import consistency
 from nnsweep.model.predictor import predictions
 from nnsweep.tracking.models import make_model
 from nnsweep.tracking.store import Store
@@ -92,3 +94,12 @@ def test_other_data_have_no_boundaries(capsys):
         nnsweep.plot_decision_boundaries(runs)
     assert main(["plot", "flowers", "--only", "boundaries", "--output", "drawn"]) == 2
     assert "no picture 'boundaries'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("told")
+def test_without_its_data_a_report_has_no_boundaries(monkeypatch):
+    runs = nnsweep.load_results("ill")
+    monkeypatch.setattr(consistency, "load_dataset", lambda _: load("moons", val_fraction=0.2))
+    with pytest.raises(DataError, match="its data have changed since"):
+        load_landscape(runs)
+    assert "boundaries" not in [picture.name for picture in nnsweep.report(runs).pictures]
