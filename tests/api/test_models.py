@@ -370,9 +370,10 @@ def test_quantiles_of_a_number_leave_in_its_own_unit(nnsweep, study, store):
     assert rmse == pytest.approx(record.metrics["test_rmse"], rel=1e-6)
     session = onnxruntime.InferenceSession(study / "model.onnx", providers=["CPUExecutionProvider"])
     (values,) = session.run(None, {name: patients[[name]].to_numpy() for name in names})
-    np.testing.assert_allclose(values, told, rtol=1e-6)
+    unit = diabetes.train.y.std()  # the network's own numbers, in float32, are of this size; a prediction may be near 0
+    np.testing.assert_allclose(values / unit, told / unit, rtol=0, atol=1e-6)
     said = nnsweep("register", folder.name)
-    assert f"test rmse {record.metrics['test_rmse']:.4f}" in said.out
+    assert f"test RMSE {record.metrics['test_rmse']:.4f}" in said.out
     version = open_client(store().uri).get_model_version_by_alias("nnsweep", "champion")
     assert version.tags["nnsweep.test_rmse"] == repr(record.metrics["test_rmse"])
 
