@@ -131,6 +131,16 @@ def test_a_report_tells_what_was_unsealed(told, capfd):
     assert [*map(float, row)] == pytest.approx([accuracies.mean(), accuracies.min(), accuracies.max()], abs=1e-3)
 
 
+def test_an_unsealed_run_is_reproduced_and_verified(told, capfd):
+    told("secret", "--configuration", RULE)
+    run_id = load_results("secret", filter=RULE)["run_id"].iloc[0]
+    assert main(["reproduce", run_id]) == 0
+    assert main(["export", "secret", "--output", "table.csv"]) == 0
+    assert main(["verify", "table.csv"]) == 0
+    assert main(["verify", "table.csv", "--retrain", "4"]) == 0
+    assert "bit for bit" in capfd.readouterr().out
+
+
 def test_the_same_command_measures_nothing_twice(told, study):
     first = told("secret", "--configuration", RULE)
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*.npz")}
