@@ -172,7 +172,7 @@ def test_row_order_and_caption_belong_to_the_table_too(exported, nnsweep, study)
 @pytest.mark.parametrize("suffix", [".csv", ".md", ".parquet"])
 def test_histories_are_checked_value_by_value(suffix, exported, nnsweep, swept):
     run = exported(f"curves{suffix}", "--histories").iloc[0]
-    assert "all 400 cells, of 4 runs" in nnsweep("verify", f"curves{suffix}").out  # 5 curves of 4 epochs, 5 columns
+    assert "all 480 cells, of 4 runs" in nnsweep("verify", f"curves{suffix}").out  # 5 curves of 4 epochs, 5 columns
     (path,) = swept.parent.glob(f"mlartifacts/**/{run['run_id']}/artifacts/history.parquet")
     whole, history = path.read_bytes(), pd.read_parquet(path)
     was = float(history.loc[2, "train_cost"])
