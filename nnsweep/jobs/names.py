@@ -173,7 +173,7 @@ def make_run_name(job: Job, chosen: Mapping[str, str], overrides: Sequence[str],
     return base + "".join(
         f"-{read_column_name(key.rpartition('.')[2])}={value[:40]}"
         for key, value in settings
-        if key in varying and key not in shown and key not in _SIZES
+        if key in varying and key not in shown and not key.startswith(_SIZES)
     )
 
 

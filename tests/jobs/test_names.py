@@ -66,6 +66,25 @@ def test_a_name_is_the_same_for_a_setting_that_is_added(job):
     assert names.make_run_name(job(), CHOSEN, ["++seed=0"], ["seed"]) == "32-relu-cosine-s0"
 
 
+def test_a_name_tells_options_of_layers_and_their_sizes_once(job):
+    overrides = ["arch.hidden_layer_sizes.0=3", "arch.normalization=layer", "init.bias_std=1"]
+    varying = ["arch.hidden_layer_sizes.0", "arch.normalization", "init.bias_std"]
+    name = names.make_run_name(job(), CHOSEN, overrides, varying)
+    assert name == "32-relu-cosine-s0-normalization=layer-bias_std=1"
+
+
+def test_options_of_layers_are_settings_only_where_they_are_on(job):
+    given = ("arch=deep", "arch.normalization=batch", "arch.residual=true", "init.zero_output=true", "trainer.ema=0.9")
+    on, off = (names.flatten_settings(job(*overrides), CHOSEN) for overrides in (given, ["arch=deep"]))
+    assert on.items() - off.items() == {
+        ("arch.normalization", "batch"),
+        ("arch.residual", True),
+        ("init.zero_output", True),
+        ("trainer.ema", 0.9),
+    }
+    assert {*on} - {*off} == {"arch.normalization", "arch.residual", "init.zero_output", "trainer.ema"}
+
+
 def test_a_long_value_is_cut_in_a_name(job):
     assert names.make_run_name(job(), CHOSEN, ["a.b=" + "x" * 99], ["a.b"]) == "32-relu-cosine-s0-b=" + "x" * 40
 
