@@ -21,6 +21,7 @@ from nnsweep.jobs.consistency import make_recorded_job
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.job_run import final_metrics
 from nnsweep.mlp.history import collect
+from nnsweep.mlp.measures import find_measure
 from nnsweep.mlp.train import NUMERICS_VERSION, train
 from nnsweep.results.frame import frame
 from nnsweep.results.tables import manifest as manifests
@@ -30,15 +31,6 @@ from nnsweep.results.tables.manifest import ListedRun, Manifest
 from nnsweep.text import printable
 from nnsweep.tracking.record import RunRecord
 
-RESULTS = (
-    "test_accuracy",
-    "best_val_accuracy",
-    "best_epoch",
-    "max_test_accuracy",
-    "final_test_accuracy",
-    "final_train_cost",
-)
-"""Columns that only a run has that finished."""
 SEED = 0
 """Of the draw of the runs that are trained again."""
 
@@ -76,7 +68,8 @@ def retrain_sample(path: Path, number: int, data_path: str | None = None) -> Ver
     _require_trainable(manifest, shown)
     rows = table[~table.index.duplicated(keep="last")]
     listed = [run for run in manifest.runs if run.run_id in rows.index]
-    finished = [run for run in listed if any(_select(rows, [run.run_id], RESULTS).iloc[0])]
+    results = [name for name in map(unescape_name, rows.columns) if name == "best_epoch" or find_measure(name)]
+    finished = [run for run in listed if any(_select(rows, [run.run_id], results).iloc[0])]  # only they have some
     if not finished:
         raise DataError(f"{shown}: none of its rows has a result that training gives; export it with test_accuracy")
     worker.forget_datasets()  # files may be others by now
