@@ -227,16 +227,16 @@ def measure_text(measure: str) -> str:
 
 
 def write_rough(metric: str, value: float) -> str:
-    """Write a value as a picture has room for it: three decimals if the metric is bounded, else three digits or more.
+    """Write a value as a picture has room for it: three decimals, or three digits of small and large unbounded ones.
 
     Examples
     --------
-    >>> write_rough("test_accuracy", 0.97777), write_rough("final_train_cost", 0.0001234)
-    ('0.978', '0.000123')
-    >>> write_rough("final_train_cost", 51234.5)
+    >>> write_rough("test_accuracy", 0.97777), write_rough("test_rmse", 0.12), write_rough("test_rmse", 0.0001234)
+    ('0.978', '0.120', '0.000123')
+    >>> write_rough("test_rmse", 51234.5)
     '51,234'
     """
-    if is_bounded(metric):
+    if is_bounded(metric) or 0.1 <= abs(value) < 10:
         return fixed(value, 3)
     return whole(value) if 1e3 <= abs(value) < 1e6 else write_digits(value, 3)
 
