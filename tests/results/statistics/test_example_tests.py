@@ -138,8 +138,8 @@ def test_drawn_signs_come_near_to_all_of_them(monkeypatch):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(20, 60))
 def test_losses_of_0_and_1_are_rights_and_wrongs(seed, n_seeds, n_test):
     first, second = np.random.default_rng(seed).random((2, n_seeds, n_test)) < 0.6
-    found = bootstrap_difference(1.0 - first, 1.0 - second, n_resamples=2000)
-    expected = bootstrap_difference(first, second, n_resamples=2000)
+    found = bootstrap_difference(1.0 - first, 1.0 - second, n_resamples=20_000)
+    expected = bootstrap_difference(first, second, n_resamples=20_000)
     assert found.difference == pytest.approx(-expected.difference)
     step = 1 / (n_seeds * n_test)  # the resamples are others, and a quantile of them may be the next value
     assert (-found.high, -found.low) == pytest.approx((expected.low, expected.high), abs=2.01 * step)
