@@ -202,6 +202,13 @@ KEYS = [
     Key("optimizer.name", [*NAME, "null"], ["momentum"]),
     not_negative("optimizer.weight_decay", optional=True),
     Key("init.name", [*NAME, "null"], ["he_normal"]),
+    Key("loss.name", [*NAME, "null"], ["cross_entropy"]),
+    Key(
+        "loss.quantiles",
+        ["x", "1", "{a: 1}", "[]", "[x]", "[null]", "[true]", "[0]", "[1]", "[0.5,0.5]", "[0.9,0.1]", "null", "???"],
+        ["[0.5]", "[0.001,0.999]"],
+        ["loss=quantile"],
+    ),
     Key("schedule.name", [*NAME, "null"], ["cosine"]),
     epochs("schedule.boundaries", 0, "schedule=multistep"),
     Key(
@@ -228,7 +235,10 @@ KEYS = [
 ]
 KEYS += [
     Key("data.path", NO_TEXT, ["cats.csv", "''"], TABLE),
-    Key("data.target", NO_TEXT, ["null", "breed", "4", "-1"], TABLE),
+    Key("data.target", ["{a: b}", "[[a]]", "???"], ["null", "breed", "4", "-1", "[breed,4]"], TABLE),
+    Key("data.task", [*NAME, "true", "Regression"], ["null", "classification", "multilabel", "regression"], TABLE),
+    Key("data.weight", NO_TEXT, ["null", "weight", "4"], TABLE),
+    Key("data.scaling", [*NAME, "true", "robust"], ["null", "standard", "robust_smooth_clip", "none"]),
     Key("data.query", NO_TEXT, ["null", "SELECT"], TABLE),
     Key("data.group", NO_TEXT, ["null", "owner", "4"], TABLE),
     Key("data.split", NO_TEXT, ["null", "part", "4"], TABLE),
