@@ -42,6 +42,7 @@ ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key th
     "activation=tanh,relu,gelu": (*QUICK, "data=iris", "seed=0,1"),
     "arch=custom arch.hidden_layer_sizes": (*QUICK, "data=iris"),
     "data=newsgroups": PLAN,
+    "loss=cross_entropy": QUICK,
     "arch.depth=range(1,6)": (*PLAN, "data=iris"),
     "activation=rel,tanh": (),
     "data=table": QUICK,
