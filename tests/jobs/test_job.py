@@ -69,7 +69,7 @@ def other(path, value):
     if isinstance(value, int):
         return value + 1
     if isinstance(value, float):
-        return value / 2 or 0.25
+        return 0.9 * value or 0.25
     return missing[path[-1]] if value is None else texts.get(path[-1], f"{value}.other")
 
 
