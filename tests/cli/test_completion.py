@@ -61,8 +61,12 @@ def test_list_of_choices_is_completed_with_the_remaining_ones():
     assert texts("arch=shallow,wide,d") == ["arch=shallow,wide,deep"]
 
 
+LAYERS = ("normalization", "residual", "scaling_layer", "parametrization")
+"""Settings that every architecture has."""
+
+
 def test_the_settings_are_those_of_the_choices_that_are_made():
-    assert texts("arch=uniform", "arch.") == ["arch.depth=", "arch.width="]
+    assert texts("arch=uniform", "arch.") == [f"arch.{name}=" for name in ("depth", "width", *LAYERS)]
     both = ["gamma", "stepsize", "every", "compound", "power", "max_iter"]
     assert texts("schedule=step,poly", "schedule.") == [f"schedule.{name}=" for name in both]
     assert "schedule.gamma=" in texts("experiment=notebook", "schedule.")
@@ -72,7 +76,7 @@ def test_the_settings_are_those_of_the_choices_that_are_made():
 
 def test_the_comments_of_the_files_are_shown_beside_the_settings():
     (patience,) = complete_command_line(["trainer.pati"])
-    assert patience.remark.startswith("end when validation accuracy has not risen")
+    assert patience.remark.startswith("end when the selected measure has not improved")
     assert [one.remark for one in complete_command_line(["trainer.batch"])] == [""]  # it has one in another file
 
 
@@ -94,9 +98,10 @@ def test_own_folder_wins_and_a_broken_one_stays_quiet(tmp_path):
     for name in ("mine", "shallow"):
         (tmp_path / "arch").mkdir(exist_ok=True)
         (tmp_path / "arch" / f"{name}.yaml").write_text(f"defaults: [wide]\nname: {name}\nown: 3 # of mine\n")
+    shown = ("hidden_layer_sizes", *LAYERS, "own")
     for given in (["--config-dir", str(tmp_path)], [f"--config-dir={tmp_path}"], ["-cd", str(tmp_path)]):
         assert texts(*given, "arch=m") == ["arch=mine"]
-        assert texts(*given, "arch=shallow", "arch.") == ["arch.hidden_layer_sizes=", "arch.own="]
+        assert texts(*given, "arch=shallow", "arch.") == [f"arch.{name}=" for name in shown]
     (tmp_path / "config.yaml").write_text("a: [\n")
     assert answer_shell("zsh", ["--config-dir", str(tmp_path), "trainer."]) == ""
     assert texts("--config-dir", str(tmp_path / "none"), "arch=w") == ["arch=wide"]
