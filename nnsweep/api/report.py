@@ -164,11 +164,13 @@ def report(
 
 def _describe_exposure(records: Sequence[RunRecord], test_digests: Mapping[str, str], uri: str | None) -> str:
     """Say how often the test sets of some runs have been looked at; sweeps of earlier versions did not note it."""
-    exposures = find_exposures(resolve_uri(uri, Path.cwd()), {*test_digests.values()})
+    noted = find_exposures(resolve_uri(uri, Path.cwd()), {*test_digests.values()})
+    own: dict[str, set[Exposure]] = {digest: set() for digest in noted}
     for record in records:
         if record.run_id in test_digests and not record.settings.get("trainer.sealed_test"):
-            exposures[test_digests[record.run_id]].add(Exposure("sweep", record.sweep))
-    return describe_exposure(exposures)
+            own[test_digests[record.run_id]].add(Exposure("sweep", record.sweep))
+    is_noted = all(own[digest] <= noted[digest] for digest in noted)
+    return describe_exposure({digest: noted[digest] | own[digest] for digest in noted}, are_all_known=is_noted)
 
 
 def _choose_store(runs: pd.DataFrame, uri: str | None) -> str | None:

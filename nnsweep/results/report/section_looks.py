@@ -24,13 +24,15 @@ def describe_looks(study: Study) -> list[str]:
     ]
 
 
-def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]]) -> str:
+def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]], *, are_all_known: bool = True) -> str:
     """Say how often test sets have been looked at, and by what.
 
     Parameters
     ----------
     seen : mapping of str to collection of (str, str)
         Kind (``sweep``, ``unsealing`` or ``ensemble``) and name of whatever has looked at a test set, by its digest.
+    are_all_known : bool
+        Whether every sweep of the store said which test sets it measures on; those of earlier versions did not.
 
     Examples
     --------
@@ -38,6 +40,8 @@ def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]]) -> str:
     'The test set has been looked at 3 times in this store, by 2 sweeps and 1 unsealing.'
     >>> describe_exposure({"d1": [("sweep", "s1"), ("sweep", "s2")], "d2": [("sweep", "s1")]})
     'The 2 test sets have been looked at 1 to 2 times each in this store, by 2 sweeps.'
+    >>> print(describe_exposure({"d1": [("sweep", "s1")]}, are_all_known=False))
+    The test set has been looked at once or more in this store, by 1 sweep and whatever earlier versions ran, which ...
     """
     times = sorted({len({*looks}) for looks in seen.values()})
     kinds = Counter(kind for kind, _ in {look for looks in seen.values() for look in looks})
@@ -46,6 +50,10 @@ def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]]) -> str:
     which, each = ("test set has", "") if len(seen) == 1 else (f"{len(seen):,} test sets have", " each")
     often = "once" if times == [1] else f"{' to '.join(f'{n:,}' for n in sorted({times[0], times[-1]}))} times"
     by = join_words([count(kinds[kind], kind) for kind in ("sweep", "unsealing", "ensemble") if kinds[kind]])
+    if not are_all_known:
+        return (
+            f"The {which} been looked at at least {often}{each} in this store, by {by}; earlier versions did not count."
+        )
     return f"The {which} been looked at {often}{each} in this store, by {by}."
 
 
