@@ -69,7 +69,7 @@ def test_every_format_has_one_and_is_known_by_its_hash(swept):
         manifest = read_manifest(study / f"table{suffix}")
         assert (manifest.format, manifest.sha256) == (format, hash_content((study / f"table{suffix}").read_bytes()))
     nnsweep("export", "nnsweep", "--histories", "-o", "curves.csv")
-    assert read_manifest(study / "curves.csv").n_rows == 4 * 5 * 4  # runs, curves and epochs
+    assert read_manifest(study / "curves.csv").n_rows == 4 * 6 * 4  # runs, curves and epochs
 
 
 def test_neither_is_written_where_one_cannot_be(swept):

@@ -51,9 +51,8 @@ def describe_exposure(seen: Mapping[str, Collection[tuple[str, str]]], *, are_al
     often = "once" if times == [1] else f"{' to '.join(f'{n:,}' for n in sorted({times[0], times[-1]}))} times"
     by = join_words([count(kinds[kind], kind) for kind in ("sweep", "unsealing", "ensemble") if kinds[kind]])
     if not are_all_known:
-        return (
-            f"The {which} been looked at at least {often}{each} in this store, by {by}; earlier versions did not count."
-        )
+        often += " or more"
+        by += " and whatever earlier versions ran, which kept no count"
     return f"The {which} been looked at {often}{each} in this store, by {by}."
 
 
