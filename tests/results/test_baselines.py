@@ -18,13 +18,13 @@ from nnsweep.results.tables.terminal import list_columns
     [
         ({"chance_accuracy": [0.1042, 0.1042]}, "test_accuracy", "always the commonest class: 0.104"),
         ({"chance_accuracy": [0.1, 0.25, math.nan]}, "max_test_accuracy", "always the commonest class: 0.100 to 0.250"),
-        ({"chance_log_loss": [2.3026]}, "test_log_loss", "always the classes' shares: 2.3"),
+        ({"chance_log_loss": [2.3026]}, "test_log_loss", "always the classes' shares: 2.303"),
         ({"chance_mae": [63.91]}, "test_mae", "always the median: 63.9"),
         ({"chance_rmse": [77.5, 77.5], "data": ["a", "a"]}, "test_rmse", "always the mean: 77.5"),
         (
             {"chance_rmse": [77.5, 5.0], "data": ["diabetes", "friedman"]},
             "test_rmse",
-            "always the mean: 77.5 (diabetes), 5 (friedman)",
+            "always the mean: 77.5 (diabetes), 5.000 (friedman)",
         ),
         (
             {"chance_accuracy": [0.1, 0.2, 0.3, 0.4], "data": [*"abcd"]},
