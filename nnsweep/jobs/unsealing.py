@@ -21,6 +21,7 @@ from nnsweep.jobs.worker import load_dataset
 from nnsweep.mlp.evaluation import measure_calibration
 from nnsweep.mlp.losses import make_loss
 from nnsweep.mlp.network import Layers
+from nnsweep.mlp.parametrization import fold_network
 from nnsweep.mlp.snapshot import find_layers
 from nnsweep.mlp.train import train
 from nnsweep.model.packed import WEIGHTS
@@ -79,7 +80,7 @@ def measure_test(store: Store, run: SealedRun) -> Unsealed:
     training = replace(job.training(), sealed_test=False, ema=None)
     with threadpool_limits(1):  # as in training
         # what a training begins with is measured before its first step
-        first = next(train(examples, job.network(), [replace(job.member(), layers=layers)], training))
+        first = next(train(examples, fold_network(job.network()), [replace(job.member(), layers=layers)], training))
     values = {name: float(curve[0]) for name, curve in first.values.items() if name.startswith("test_")}
     metrics = {name: value for name, value in values.items() if math.isfinite(value) and "_weighted_" not in name}
     found = evaluate_best(job, examples, layers, epoch, temperature=temperature)

@@ -4,6 +4,8 @@ A layer's weights are its parameters as they are, divided by the root of the fan
 feature. The passes know weights alone; their derivatives are carried back to the parameters once a step.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from nnsweep.mlp.network import Layer, Layers, Network
@@ -76,6 +78,12 @@ def fold(network: Network, parameters: Layers) -> Layers:
         compute_weights(network, parameters, layers)
         layers = [_leave_out(layer, "scale") for layer in layers]
     return [_fold_statistics(layer) if "mean" in layer.names else layer for layer in layers]
+
+
+def fold_network(network: Network) -> Network:
+    """Say of which network the layers are that `fold` gives: nothing is left to be normalized by batch, or scaled."""
+    normalization = None if network.normalization == "batch" else network.normalization
+    return replace(network, normalization=normalization, scaling_layer=False, parametrization=None)
 
 
 def unfold(network: Network, layers: Layers) -> Layers:

@@ -88,6 +88,9 @@ OTHERS = {
     "val_rmse": ["data=diabetes", "trainer.ema=0.9"],
     "val_pinball": ["data=diabetes", "loss=quantile", "trainer.select=val_pinball", "trainer.patience=3"],
     "val_accuracy": ["data=wine", "trainer.class_weight=balanced", "trainer.calibrate=temperature", "activation=tanh"],
+    "val_f1_macro": ["data=wine", "trainer.select=val_f1_macro", "arch.normalization=batch", "arch.residual=true"],
+    "val_brier": ["data=iris", "trainer.select=val_brier", "arch.normalization=layer", "arch.scaling_layer=true"],
+    "val_ece": ["data=iris", "trainer.select=val_ece", "arch.parametrization=ntk", "trainer.ema=0.9"],
 }
 
 
