@@ -1,8 +1,8 @@
 """A finished study from its store: the frame of its runs, their curves, and how they did on the test examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -19,6 +19,8 @@ from nnsweep.tracking.query import find_store_of_sweep
 from nnsweep.tracking.record import CorrectExamples, Evaluation, RunRecord
 from nnsweep.tracking.recorded_run import RecordedRun
 from nnsweep.tracking.store import Store, find_store, require_store, resolve_uri
+
+T = TypeVar("T")
 
 
 def load_results(
@@ -110,8 +112,16 @@ def gather_histories(
     runs: pd.DataFrame, uri: str | None = None
 ) -> tuple[dict[str, pd.DataFrame], list[artifacts.MissingFilesError]]:
     """Load what there is of the curves of the runs of a frame, and tell what is gone; see `load_histories`."""
+    return _gather(runs, uri, recorded_run.read_history)
+
+
+def _gather(
+    runs: pd.DataFrame, uri: str | None, read: Callable[[Store, str], T | None]
+) -> tuple[dict[str, T], list[artifacts.MissingFilesError]]:
+    """Read something of each run of a frame that has it, and tell what is gone."""
     store, run_ids = _find_run_ids(runs, uri)
-    return artifacts.gather_artifacts(run_ids, lambda run_id: recorded_run.read_history(store, run_id))
+    found, missing = artifacts.gather_artifacts(run_ids, lambda run_id: read(store, run_id))
+    return {run_id: one for run_id, one in found.items() if one is not None}, missing
 
 
 def load_correct(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, CorrectExamples]:
@@ -148,11 +158,7 @@ def gather_correct(
     runs: pd.DataFrame, uri: str | None = None
 ) -> tuple[dict[str, CorrectExamples], list[artifacts.MissingFilesError]]:
     """Load what there is of what runs got right, and tell what is gone; see `load_correct`."""
-    store, run_ids = _find_run_ids(runs, uri)
-    found, missing = artifacts.gather_artifacts(
-        run_ids, lambda run_id: recorded_run.read_correct_with_digest(store, run_id)
-    )
-    return {run_id: correct for run_id, correct in found.items() if correct is not None}, missing
+    return _gather(runs, uri, recorded_run.read_correct_with_digest)
 
 
 def load_evaluations(runs: pd.DataFrame, *, uri: str | None = None) -> dict[str, Evaluation]:
@@ -189,9 +195,7 @@ def gather_evaluations(
     runs: pd.DataFrame, uri: str | None = None
 ) -> tuple[dict[str, Evaluation], list[artifacts.MissingFilesError]]:
     """Load what there is of the evaluations of runs, and tell what is gone; see `load_evaluations`."""
-    store, run_ids = _find_run_ids(runs, uri)
-    found, missing = artifacts.gather_artifacts(run_ids, lambda run_id: recorded_run.read_run_evaluation(store, run_id))
-    return {run_id: evaluation for run_id, evaluation in found.items() if evaluation is not None}, missing
+    return _gather(runs, uri, recorded_run.read_run_evaluation)
 
 
 def load_environment(run_id: str, *, uri: str | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
 
-from nnsweep.data.prepared import scaled
+from nnsweep.data.prepared import scale_numbers
 
 CLIP = 3.0
 """What scaled numbers tend to."""
@@ -50,7 +50,9 @@ class RobustSmoothClip(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Scale and clip `X`, (n_samples, n_features)."""
-        return scaled(np.asarray(X, dtype=np.float64), {"mean": self.mean_, "scale": self.scale_}, clip=self.clip)
+        return scale_numbers(
+            np.asarray(X, dtype=np.float64), {"mean": self.mean_, "scale": self.scale_}, clip=self.clip
+        )
 
 
 class WeightedImputer(SimpleImputer):  # type: ignore[misc]

@@ -106,7 +106,7 @@ class Preparation:
 def prepare_numbers(
     names: Sequence[str], mean: NDArray[np.float64], scale: NDArray[np.float64], clip: float | None = None
 ) -> Preparation:
-    """Describe numbers that are scaled, see `nnsweep.data.prepared.scaled`; none is missing.
+    """Describe numbers that are scaled, see `nnsweep.data.prepared.scale_numbers`; none is missing.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def features(
     return np.hstack(blocks) if len(blocks) > 1 else np.asarray(blocks[0])
 
 
-def scaled(
+def scale_numbers(
     X: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]], clip: float | None = None
 ) -> NDArray[np.float64]:
     """Scale numbers, (n_samples, n_numbers): ``z = (X - mean) / scale``, or ``z / sqrt(1 + (z / clip)**2)``."""
@@ -127,7 +127,7 @@ def _numbers(
         if absent.any() and math.isnan(fill):
             raise _refused(name, np.flatnonzero(absent), "there is no value, and the training part has no gaps")
         X[absent, place] = fill
-    return scaled(X, arrays, clip)
+    return scale_numbers(X, arrays, clip)
 
 
 def _column_of_numbers(series: "pd.Series[Any]", missing: frozenset[str]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnsweep.data.cache import keep_in_cache
 from nnsweep.data.dataset import DATA_SETS, EXAMPLE_ROWS, Dataset, Example
 from nnsweep.data.preparation import fit_scaling, prepare_numbers
-from nnsweep.data.prepared import scaled
+from nnsweep.data.prepared import scale_numbers
 from nnsweep.data.split import Labels, PartSettings, Seed, SplitSettings, split_rows, take_rows
 from nnsweep.data.table_settings import Scaling, choose_scaling
 from nnsweep.mlp.arrays import Examples
@@ -265,7 +265,8 @@ def split_table(
     example = Example([*columns], np.asarray(parts["test"].X[:EXAMPLE_ROWS]).tolist())
     if scaling != "none" or divisor != 1:
         parts = {
-            part: its._replace(X=scaled(np.asarray(its.X), preparation.arrays, clip)) for part, its in parts.items()
+            part: its._replace(X=scale_numbers(np.asarray(its.X), preparation.arrays, clip))
+            for part, its in parts.items()
         }
     return Dataset(
         name,

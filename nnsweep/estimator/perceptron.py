@@ -154,7 +154,7 @@ class Perceptron(Configurable):
         ConvergenceWarning
             If the network has learned nothing: it is no better than who always says the same.
         """
-        fit = self.prepared(X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
+        fit = self.prepare_fit(X, y, sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         network = train_fit(fit, tell=bool(self.verbose))
         if network.ending == "diverged":
             raise ValueError(explain_divergence(network, fit))
@@ -166,7 +166,7 @@ class Perceptron(Configurable):
         self.best_validation_score_ = network.selection.orient(network.best_value) if fit.parts.val else None
         return self
 
-    def prepared(
+    def prepare_fit(
         self,
         X: Any,
         y: ArrayLike,

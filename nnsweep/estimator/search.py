@@ -213,7 +213,7 @@ class _Foresight:
             self._transformed[source] = self._features(estimator, fold)
         own = (source, network.early_stopping, network.validation_fraction, network.split_seed)
         if own not in self._parts:
-            fit = network.prepared(*self._transformed[source])
+            fit = network.prepare_fit(*self._transformed[source])
             self._parts[own] = fit.parts, fit.parts.digest()
             recipe = fit.recipe
         else:

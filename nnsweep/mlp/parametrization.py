@@ -95,7 +95,10 @@ def unfold(network: Network, layers: Layers) -> Layers:
         If statistics of batch normalization, which are part of the weights by then, would be wanted.
     """
     if network.normalization == "batch":
-        raise ValueError("with batch normalization, training cannot begin with the weights of another training")
+        raise ValueError(
+            "with batch normalization, training cannot begin with the weights of another training: train anew, or "
+            "normalize by layer"
+        )
     parameters = [layer.replace_arrays(W=layer.W / weight_factor(network, layer.W.shape[1])) for layer in layers]
     if network.scaling_layer:
         W = parameters[0].W

@@ -464,7 +464,7 @@ def test_rare_class_is_held_out_as_in_scikit_learn(counts):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # theirs has not converged, and noise teaches ours nothing
         theirs, ours = MLPClassifier(**how).fit(X, y), NNClassifier(**how).fit(X, y)
-    parts = NNClassifier(**how).prepared(X, y).parts
+    parts = NNClassifier(**how).prepare_fit(X, y).parts
     assert ours.classes_.tolist() == theirs.classes_.tolist()
     assert parts.val.n_samples == np.ceil(0.1 * len(y))
     assert parts.train.n_samples + parts.val.n_samples == len(y)
