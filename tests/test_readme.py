@@ -8,28 +8,33 @@ program itself, in the order of the page and in one working folder. Python is ru
 import ast
 import contextlib
 import io
-import os
 import re
 import shutil
 import signal
-import subprocess
-import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import click
 import pytest
 
-import nnsweep
 from nnsweep import errors
-from nnsweep.cli.commands import COMMANDS, commands
-from nnsweep.cli.main import main
+from nnsweep.cli.commands import COMMANDS
 from nnsweep.jobs import conf_tree
 from nnsweep.jobs.groups import GROUPS, table_row
+from tests.pages import (
+    ENDLESS,
+    ROOT,
+    Said,
+    assert_alike,
+    assert_shown,
+    check_pip,
+    list_calls,
+    need_corpus,
+    read_blocks,
+    read_options,
+    replace_settings,
+    run,
+)
 
-ROOT = Path(nnsweep.__file__).parents[1]
 PAGE = ROOT / "README.md"
 
 if not PAGE.is_file():
@@ -49,8 +54,6 @@ ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key th
     "plot depth_width": ("--format", "svg"),
     "confirm depth_width": ("--seeds", "2"),
 }
-NOT_RUN = ("ui",)
-"""Commands that do not end: only their options are read."""
 SHOWN = {  # a text block without commands, by its first word: the words whose output it shows
     "best_": "-m arch=shallow,wide,deep",
 }
@@ -68,27 +71,9 @@ PREPARED = [  # folders and studies that the page speaks of as there
         *QUICK,
     ],
 ]
-CORPUS = ("data=newsgroups", "experiment=notebook")
-"""Words that need the 20 newsgroups."""
 
 
-class Block(NamedTuple):
-    """A fenced block: its language, and its text with the number of the first line."""
-
-    kind: str
-    line: int
-    text: str
-
-
-def blocks() -> list[Block]:
-    found, lines = [], PAGE.read_text().splitlines()
-    fences = [number for number, line in enumerate(lines) if line.startswith("```")]
-    for first, last in zip(fences[::2], fences[1::2], strict=True):
-        found.append(Block(lines[first][3:], first + 2, "\n".join(lines[first + 1 : last])))
-    return found
-
-
-BLOCKS = blocks()
+BLOCKS = read_blocks(PAGE)
 LINES = [(f"{block.line + n}: {line[:50]}", line) for block in BLOCKS if block.kind == "sh"
          for n, line in enumerate(block.text.splitlines())]  # fmt: skip
 
@@ -119,38 +104,6 @@ def study(tmp_path_factory, ready_store_file: Path) -> Iterator[Path]:
         yield folder
 
 
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-def run(words: list[str]) -> Said:
-    out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    return Said(code, out.buffer.getvalue().decode(), err.getvalue())
-
-
-_NOTE = '#!/bin/sh\n{{ printf \'%s\\0\' "{name}" "$@"; printf \'\\n\\0\'; }} >> "$NOTES"\n'
-
-
-def called(line: str, folder: Path) -> list[list[str]]:
-    """Let bash run a line; give the programs that it called, each with its words."""
-    bins = folder / "programs"
-    wanted = {*re.findall(r"[\w./-]+/bin/\w+", line), *(f"{bins}/{name}" for name in ("python", "python3", "nnsweep"))}
-    for path in map(folder.joinpath, wanted):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_NOTE.format(name=path.name))
-        path.chmod(0o755)
-    notes = folder / "notes"
-    notes.write_text("")
-    environment = {"PATH": f"{bins}{os.pathsep}{os.environ['PATH']}", "NOTES": str(notes)}
-    said = subprocess.run(["bash", "-euc", line], cwd=folder, env=environment, capture_output=True, text=True)
-    assert (said.returncode, said.stderr) == (0, ""), line
-    return [words.split("\0")[:-1] for words in notes.read_text().split("\n\0")[:-1]]
-
-
 def cheap(words: list[str]) -> list[str]:
     """Make a command cheap, by the table."""
     line = " ".join(words)
@@ -160,8 +113,7 @@ def cheap(words: list[str]) -> list[str]:
     added = [*fits[0]] if fits else []
     if words[0] in COMMANDS:
         return words + added
-    keys = {word.partition("=")[0] for word in added}
-    return [word for word in words if word.partition("=")[0] not in keys] + added
+    return replace_settings(words, added)
 
 
 def filled(words: list[str]) -> list[str]:
@@ -179,9 +131,8 @@ def checked(program: str, words: list[str]) -> Said | None:
     if program in ("python", "python3") and words[:2] == ["-m", "nnsweep"]:
         program, words = "nnsweep", words[2:]
     if program == "nnsweep":
-        if words[0] in NOT_RUN:
-            command = commands.get_command(click.Context(commands), words[0])
-            command.make_context(words[0], words[1:])
+        if words[0] in ENDLESS:
+            read_options(words)
             return None
         return run(cheap(filled(words)))
     if program == "pip":
@@ -191,29 +142,13 @@ def checked(program: str, words: list[str]) -> Said | None:
     return None
 
 
-def check_pip(words: list[str]) -> None:
-    """See that what pip is asked for is there: files, and optional parts."""
-    optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert words[0] == "install"
-    for word in words[1:]:
-        path, _, extra = word.partition("[")
-        assert word.startswith("-") or (ROOT / path).exists()
-        assert not extra or extra.rstrip("]") in optional
-
-
-def need_corpus(line: str) -> None:
-    home = os.environ.get("SCIKIT_LEARN_DATA")
-    if any(word in line for word in CORPUS) and not (home and (Path(home) / "20news-bydate_py3.pkz").exists()):
-        pytest.skip("the 20-newsgroups corpus is absent: set SCIKIT_LEARN_DATA")
-
-
 # ---- the blocks
 
 
 @pytest.mark.parametrize("line", [line for _, line in LINES], ids=[name for name, _ in LINES])
 def test_a_shell_line_does_what_it_says(line, study):
     need_corpus(line)
-    programs = called(line, study)
+    programs = list_calls(line, study)
     assert programs
     for program, *words in programs:
         said = checked(program, words)
@@ -238,7 +173,7 @@ def test_python_runs_in_an_empty_folder(block, tmp_path, monkeypatch):
 def test_an_output_is_as_it_is_shown(block, study):
     if block.text.startswith("$ "):
         for line, *shown in (part.splitlines() for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]):
-            ((program, *words),) = called(line, study)
+            ((program, *words),) = list_calls(line, study)
             said = checked(program, words)
             assert_shown(shown, (said.out + said.err).splitlines())
         return
@@ -246,30 +181,6 @@ def test_an_output_is_as_it_is_shown(block, study):
     said = run([*cheap(words), "rerun=all"])
     assert said.code == 0, said.err
     assert_alike(block.text, said.out)
-
-
-def assert_shown(shown: list[str], told: list[str]) -> None:
-    """Compare line by line; `...` stands for anything."""
-    patterns = [".*".join(map(re.escape, line.split("..."))) for line in shown]
-    assert len(told) == len(patterns), told
-    for pattern, line in zip(patterns, told, strict=True):
-        assert re.fullmatch(pattern, line), line
-
-
-def assert_alike(shown: str, told: str) -> None:
-    """Compare without numbers, spaces and order: the best is first, and which one that is depends on the epochs."""
-    wanted, found = Counter(map(_shape, shown.splitlines())), Counter(map(_shape, told.splitlines()))
-    cut_off = [line for line in wanted if line.endswith("...")]
-    for line in cut_off:
-        assert any(other.startswith(line.removesuffix("...")) for other in found), line
-        del wanted[line]
-    assert wanted - found == Counter()
-
-
-def _shape(line: str) -> str:
-    plain = " ".join(re.sub("─+", "─", line).split())
-    plain = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "SWEEP", plain)
-    return re.sub(r"(?<![\w-])\d+(\.\d+)?(?![\w-])", "NUMBER", plain)
 
 
 # ---- what the page says in passing
