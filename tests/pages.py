@@ -61,32 +61,50 @@ class Said(NamedTuple):
     err: str
 
 
-def run(words: list[str]) -> Said:
-    """Give words to the program."""
+def run(words: list[str], folder: str | Path = ".") -> Said:
+    """Give words to the program, in a folder."""
     out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
     return Said(code, out.buffer.getvalue().decode(), err.getvalue())
 
 
-_NOTE = '#!/bin/sh\n{{ printf \'%s\\0\' "{name}" "$@"; printf \'\\n\\0\'; }} >> "$NOTES"\n'
+_NOTE = '#!/bin/sh\n{{ printf \'%s\\0\' "$PWD" "{name}" "$@"; printf \'\\n\\0\'; }} >> "$NOTES"\n'
 PROGRAMS = ("python", "python3", "nnsweep", "pip")
 
 
-def list_calls(line: str, folder: Path, others: tuple[str, ...] = ()) -> list[list[str]]:
-    """Let bash run a line; give the programs that it called, each with its words."""
-    bins = folder / "programs"
-    wanted = {*re.findall(r"[\w./-]+/bin/\w+", line), *(f"{bins}/{name}" for name in (*PROGRAMS, *others))}
-    for path in map(folder.joinpath, wanted):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_NOTE.format(name=path.name))
-        path.chmod(0o755)
-    notes = folder / "notes"
-    notes.write_text("")
-    environment = {"PATH": f"{bins}{os.pathsep}{os.environ['PATH']}", "NOTES": str(notes), "HOME": str(folder)}
-    said = subprocess.run(["bash", "-euc", line], cwd=folder, env=environment, capture_output=True, text=True)
-    assert (said.returncode, said.stderr) == (0, ""), line
-    return [words.split("\0")[:-1] for words in notes.read_text().split("\n\0")[:-1]]
+class Call(NamedTuple):
+    """A program that a line of shell has called: in which folder, its name, and its words."""
+
+    folder: str
+    program: str
+    words: list[str]
+
+
+class Shell:
+    """Lets bash run lines, one after the other, as somebody who types them; a folder holds what it needs."""
+
+    def __init__(self, folder: Path, others: tuple[str, ...] = ()) -> None:
+        self.folder = self.place = folder
+        self.others = others
+
+    def list_calls(self, line: str) -> list[Call]:
+        """Run a line; give the programs that it has called."""
+        bins, notes, end = (self.folder / name for name in (".programs", ".notes", ".end"))
+        names = (*PROGRAMS, *self.others)
+        wanted = {*re.findall(r"[\w./-]+/bin/\w+", line), *(f"{bins}/{name}" for name in names)}
+        for path in map(self.place.joinpath, wanted):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_NOTE.format(name=path.name))
+            path.chmod(0o755)
+        notes.write_text("")
+        environment = {"PATH": f"{bins}{os.pathsep}{os.environ['PATH']}", "NOTES": str(notes), "HOME": str(self.folder)}
+        command = ["bash", "-euc", f"{line}\npwd > {end}"]
+        said = subprocess.run(command, cwd=self.place, env=environment, capture_output=True, text=True, check=False)
+        assert (said.returncode, said.stderr) == (0, ""), line
+        self.place = Path(end.read_text().strip())
+        noted = [words.split("\0")[:-1] for words in notes.read_text().split("\n\0")[:-1]]
+        return [Call(folder, program, words) for folder, program, *words in noted]
 
 
 def replace_settings(words: list[str], added: list[str]) -> list[str]:

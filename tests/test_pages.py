@@ -40,11 +40,11 @@ from tests.pages import (
     ROOT,
     Block,
     Said,
+    Shell,
     assert_alike,
     assert_shown,
     check_pip,
     is_sweep,
-    list_calls,
     need_corpus,
     read_blocks,
     read_options,
@@ -70,7 +70,8 @@ class PageRun:
         told = re.match(r"---\n(.*?)^---$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
         wishes = (yaml.safe_load(told[1]) or {}).get("test", {}) if told else {}
         assert wishes.keys() <= {"prepare", "cheap", "unrun"}, page
-        self.folder, self.unrun = folder, wishes.get("unrun", [])
+        self.unrun = wishes.get("unrun", [])
+        self.shell = Shell(folder, OTHERS)
         self.cheap = shlex.split(wishes.get("cheap", CHEAP))
         self.names: dict[str, Any] = {"__name__": "__page__"}
         self.said: Said | None = None
@@ -81,9 +82,9 @@ class PageRun:
     def do(self, block: Block) -> None:
         """Do what a block says."""
         if path := re.match(r"(?:# |<!-- )([\w./-]+\.\w+)(?: -->)?\n", block.text):
-            target = self.folder / path[1]
+            target = self.shell.place / path[1]
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(block.text[path.end() :] + "\n")
+            target.write_text(block.text[path.end() :] + "\n", encoding="utf-8")
         elif block.kind == "sh":
             for line in block.text.replace("\\\n", "").splitlines():
                 self.said = self.follow(line, code=0)
@@ -104,7 +105,7 @@ class PageRun:
         """Do what a line of shell says; tell what nnsweep has said if it was called."""
         need_corpus(line)
         said = None
-        for program, *words in list_calls(line, self.folder, OTHERS):
+        for folder, program, words in self.shell.list_calls(line):
             if program in ("python", "python3") and words[:2] == ["-m", "nnsweep"]:
                 program, words = "nnsweep", words[2:]
             if program == "pip":
@@ -112,20 +113,20 @@ class PageRun:
             elif program == "nnsweep" and words and words[0] in ENDLESS:
                 read_options(words)
             elif program == "nnsweep" and not any(unrun in line for unrun in self.unrun):
-                said = self.give(words, code)
+                said = self.give(words, code, folder)
         return said
 
-    def give(self, words: list[str], code: int | None) -> Said:
-        """Give words to nnsweep, a cheaper form of them if they are a sweep's."""
+    def give(self, words: list[str], code: int | None, folder: str = ".") -> Said:
+        """Give words to nnsweep, a cheaper form of them if they are a sweep's that trains."""
         if is_sweep(words):
-            words = replace_settings(words, self.cheap)
+            words = words if "dry_run=true" in words else replace_settings(words, self.cheap)
             named = re.findall(r"(?:^| )(?:tracking\.)?experiment=(\S+)", " ".join(words))
             self.experiment = named[-1] if named else "nnsweep"
         for placeholder in {"RUN", "SWEEP"} & {*words}:
             column = {"RUN": "run_id", "SWEEP": "sweep"}[placeholder]
-            known = run(["export", self.experiment, "--columns", column]).out.split()[1:]
+            known = run(["export", self.experiment, "--columns", column], folder).out.split()[1:]
             words = [known[0] if word == placeholder else word for word in words]
-        said = run(words)
+        said = run(words, folder)
         assert code is None or said.code == code, f"{shlex.join(words)}: {said}"
         return said
 

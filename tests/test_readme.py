@@ -24,10 +24,10 @@ from tests.pages import (
     ENDLESS,
     ROOT,
     Said,
+    Shell,
     assert_alike,
     assert_shown,
     check_pip,
-    list_calls,
     need_corpus,
     read_blocks,
     read_options,
@@ -148,9 +148,9 @@ def checked(program: str, words: list[str]) -> Said | None:
 @pytest.mark.parametrize("line", [line for _, line in LINES], ids=[name for name, _ in LINES])
 def test_a_shell_line_does_what_it_says(line, study):
     need_corpus(line)
-    programs = list_calls(line, study)
-    assert programs
-    for program, *words in programs:
+    calls = Shell(study).list_calls(line)
+    assert calls
+    for _, program, words in calls:
         said = checked(program, words)
         assert said is None or (said.code, said.err) == (0, ""), line
 
@@ -173,7 +173,7 @@ def test_python_runs_in_an_empty_folder(block, tmp_path, monkeypatch):
 def test_an_output_is_as_it_is_shown(block, study):
     if block.text.startswith("$ "):
         for line, *shown in (part.splitlines() for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]):
-            ((program, *words),) = list_calls(line, study)
+            ((_, program, words),) = Shell(study).list_calls(line)
             said = checked(program, words)
             assert_shown(shown, (said.out + said.err).splitlines())
         return
