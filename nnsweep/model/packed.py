@@ -5,6 +5,7 @@ without a network, so that no large weights are kept twice.
 """
 
 import ast
+import hashlib
 import io
 import zipfile
 import zlib
@@ -15,11 +16,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnsweep.data.dataset import Dataset
+from nnsweep.data.preparation import Preparation
 from nnsweep.errors import DataError
 from nnsweep.mlp import activations
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.arrays import Features
 from nnsweep.mlp.losses import LOSSES, make_loss
 from nnsweep.mlp.targets import fit_target_scaling
 from nnsweep.mlp.train import leave_out_weightless
@@ -64,6 +68,7 @@ def pack_preparation(examples: Dataset, *, with_example: bool = True) -> bytes |
         shown = examples.example if with_example else None
         example = shown and {"columns": shown.columns, "data": shown.rows}
         about = _describe_outputs(examples) | {"preparation": preparation.values, "example": example}
+        about |= {"training": _describe_training(examples, preparation)}
         content = io.BytesIO()
         write(Model(about, [], dict(preparation.arrays)), content)
         packed[with_example] = content.getvalue()
@@ -83,6 +88,47 @@ def _describe_outputs(examples: Dataset) -> dict[str, Any]:
         "target_mean": scaling.mean.tolist(),
         "target_scale": scaling.scale.tolist(),
     }
+
+
+def _describe_training(examples: Dataset, preparation: Preparation) -> dict[str, Any]:
+    """Say what the training part held: rows of each class or label, or the range of each target; ranges of numbers."""
+    train = leave_out_weightless(examples.train)
+    if examples.task == "regression":
+        outputs: dict[str, Any] = {"targets": _list_ranges(train.y)}
+    else:
+        n_outputs = examples.n_outputs
+        counts = np.bincount(train.y, minlength=n_outputs) if examples.task == "classification" else train.y.sum(axis=0)
+        outputs = {"counts": counts.tolist()}
+    return outputs | {"numbers": _list_ranges(_restore_ends(train.X, preparation))}
+
+
+def _restore_ends(X: Features, preparation: Preparation) -> NDArray[np.float64]:
+    """Give the least and the greatest of each number before it was scaled, shape (2, n_numbers)."""
+    mean, scale, clip = preparation.arrays["mean"], preparation.arrays["scale"], preparation.values.get("clip")
+    if not len(mean):
+        return np.empty((2, 0))
+    numbers = X[:, : len(mean)]  # which come first among the features
+    ends = [end.toarray() if hasattr(end, "toarray") else end for end in (numbers.min(axis=0), numbers.max(axis=0))]
+    scaled = np.array(ends, dtype=np.float64).reshape(2, len(mean))
+    if clip is not None:
+        scaled = scaled / np.sqrt(np.maximum(1 - np.square(scaled / clip), np.finfo(np.float64).tiny))
+    return np.asarray(scaled * scale + mean)
+
+
+def _list_ranges(columns: NDArray[Any]) -> list[list[float]]:
+    """Give the least and the greatest number of each column, without the digits that scaling has blurred."""
+    ends = zip(columns.min(axis=0).tolist(), columns.max(axis=0).tolist(), strict=True)
+    return [[float(f"{end:.6g}") for end in pair] for pair in ends]
+
+
+def hash_weights(model: Model) -> str:
+    """Hash a model's weights, biases and gains: SHA-256, in hexadecimal, of their types, shapes and values in order."""
+    sha = hashlib.sha256()
+    for array in (array for layer in model.layers for array in layer):
+        little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        sha.update(f"{little_endian.dtype.str} {array.shape}\n".encode())
+        sha.update(little_endian.data)
+    return sha.hexdigest()
 
 
 def pack_model(preparation: Path, weights: Path, config: Mapping[str, Any], run: Mapping[str, Any]) -> Model:

@@ -78,8 +78,9 @@ class Model(NamedTuple):
         their own), ``preparation`` (its values), ``example`` (some rows as they are before the preparation) and ``run``
         (where it comes from). A network that was calibrated has its ``temperature``; one of a regression has
         ``target_mean`` and ``target_scale``, by which its outputs become predictions, and perhaps ``quantiles``; one
-        with residual layers has ``residual``. An ensemble has ``members``, each with its loss, activations,
-        ``n_layers``, ``weight`` (a whole number) and ``run``.
+        with residual layers has ``residual``. ``training`` says what the training part held (``counts`` of classes or
+        labels, or the ranges of ``targets``; the ranges of ``numbers``), and ``card`` is the model card. An ensemble
+        has ``members``, each with its loss, activations, ``n_layers``, ``weight`` (a whole number) and ``run``.
     layers : list of (W, b) or (W, b, gain)
         Weights of shape (fan_in, fan_out), biases of shape (fan_out,) and, of layers that are normalized, gains of
         shape (fan_out,), in the precision that they were trained in; those of an ensemble's members one after the

@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from nnsweep.data.dataset import Example
 from nnsweep.data.load import load
+from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import DataError
 from nnsweep.jobs.result import encode_weights
 from nnsweep.mlp.activations import ACTIVATIONS
+from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.evaluation import compute_outputs
 from nnsweep.mlp.history import Trained, collect
 from nnsweep.mlp.initializers import INITIALIZERS
@@ -21,7 +24,7 @@ from nnsweep.mlp.network import Layer, Network
 from nnsweep.mlp.optimizers import OPTIMIZERS
 from nnsweep.mlp.schedules import SCHEDULES
 from nnsweep.mlp.train import Training, train
-from nnsweep.model.packed import PREPARATION, pack_model, pack_preparation
+from nnsweep.model.packed import PREPARATION, hash_weights, pack_model, pack_preparation
 from nnsweep.model.predictor import predict_values, read
 
 CONFIG = {"activation": {"name": "elu", "alpha": 1.5}, "output_activation": "identity"}
@@ -57,6 +60,41 @@ def test_a_model_has_the_best_weights_and_where_it_comes_from(left, iris):
     assert model.names == ["setosa", "versicolor", "virginica"]
     assert predict_values(model, iris.test.X).shape == (len(iris.test.y), 3)
     assert json.loads(json.dumps(model.about)) == model.about
+
+
+def read_training(data, folder):
+    (folder / PREPARATION).write_bytes(pack_preparation(data))
+    return read(folder / PREPARATION).about["training"]
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust_smooth_clip", "none"])
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_a_model_knows_what_its_training_part_held(scaling, is_sparse, iris, tmp_path):
+    numbers = (iris.train.X * iris.preparation.arrays["scale"] + iris.preparation.arrays["mean"]).round(1)
+    frame = pd.DataFrame(numbers, columns=list("abcd")).assign(fur="long")
+    kinds = {"fur": "category", "a": "number", "b": "number"}
+    X, preparation = fit_preparation(frame, kinds, scaling=scaling)
+    X = csr_array(X) if is_sparse else X
+    train = Examples(X, iris.train.y)
+    data = replace(iris, train=train, val=None, test=train, preparation=preparation)
+    training = read_training(data, tmp_path)
+    assert training["numbers"] == [[frame[name].min(), frame[name].max()] for name in "ab"]
+    assert training["counts"] == np.bincount(iris.train.y).tolist()
+
+
+def test_a_model_of_numbers_knows_the_range_of_each_target(tmp_path):
+    diabetes = load("diabetes", val_fraction=0.2)
+    assert read_training(diabetes, tmp_path)["targets"] == [[diabetes.train.y.min(), diabetes.train.y.max()]]
+
+
+def test_every_bit_of_the_weights_is_in_their_hash(left):
+    preparation, weights, _ = left
+    model = pack_model(preparation, weights, CONFIG, {})
+    (W, b), *others = model.layers
+    nudged = W.copy()
+    nudged[0, 0] = np.nextafter(nudged[0, 0], 1)
+    assert hash_weights(model._replace(layers=[(W.copy(order="F"), b), *others])) == hash_weights(model)
+    assert hash_weights(model._replace(layers=[(nudged, b), *others])) != hash_weights(model)
 
 
 def test_a_calibrated_model_divides_its_logits(left, iris):
