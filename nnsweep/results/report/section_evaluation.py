@@ -40,22 +40,9 @@ class Calibration(Section):
         pooled = study.pooled_evaluation
         if pooled is None or pooled.task != "classification" or not pooled.reliability[0, :, 0].sum():
             return None
-        n, confidence, n_right = pooled.reliability[0].sum(axis=0)
-        excess, before = (confidence - n_right) / n, calibration_error(pooled.reliability[0])
-        leaning = "overconfident" if excess > 0 else "underconfident"
-        average = f"The mean confidence of {_name(study, pooled)} is {fixed(confidence / n, 3)}, the accuracy "
-        average += fixed(n_right / n, 3)
-        if abs(excess) < NEGLIGIBLE:
-            average += ": on average it is as sure as it should be."
-        else:
-            average += f": it is {leaning} by {fixed(abs(excess), 3)}."
-        error = (
-            f"Within a bin of confidence, the two are {fixed(before, 3)} apart on average (expected calibration error)."
-        )
+        sentences = describe_calibration(pooled, _name(study, pooled))
         return SectionContent(
-            name="calibration",
-            heading="How far its confidence can be trusted",
-            sentences=(average, error, *_describe_temperatures(pooled)),
+            name="calibration", heading="How far its confidence can be trusted", sentences=tuple(sentences)
         )
 
     def method_notes(self, study: Study) -> list[str]:
@@ -76,23 +63,51 @@ class PredictedNumbers(Section):
         pooled = study.pooled_evaluation
         if pooled is None or pooled.task != "regression":
             return None
-        errors = pooled.errors[:, :MOST_NAMED]
-        points = []
-        for name, values in zip(pooled.names, errors.T, strict=False):
-            half, most = np.quantile(np.abs(values), [0.5, 0.9])
-            of = f"{name}: half" if len(pooled.names) > 1 else "Half"
-            mean = write_digits(abs(float(values.mean())), 3)
-            leaning = f"on average they are {mean} too {'high' if values.mean() > 0 else 'low'}"
-            points.append(
-                f"{of} of the predictions are off by at most {write_digits(float(half), 3)}, nine of ten by at most "
-                f"{write_digits(float(most), 3)}; {leaning}."
-            )
-        points += _describe_coverage(pooled)
         n = count(len(pooled.errors), "test example")
         sentence = f"{_name(study, pooled, begins=True)} predicted {n}."
         return SectionContent(
-            name="predictions", heading="How far predictions are off", sentences=(sentence,), points=tuple(points)
+            name="predictions",
+            heading="How far predictions are off",
+            sentences=(sentence,),
+            points=tuple(list_errors(pooled)),
         )
+
+
+def describe_calibration(pooled: PooledEvaluation, name: str) -> list[str]:
+    """Say how far confidence and accuracy are apart, on average and within a bin, and what temperature scaling does.
+
+    Parameters
+    ----------
+    pooled : PooledEvaluation
+        Of classes, with an example or more.
+    name : str
+        What to call the network.
+    """
+    n, confidence, n_right = pooled.reliability[0].sum(axis=0)
+    excess, before = (confidence - n_right) / n, calibration_error(pooled.reliability[0])
+    leaning = "overconfident" if excess > 0 else "underconfident"
+    average = f"The mean confidence of {name} is {fixed(confidence / n, 3)}, the accuracy {fixed(n_right / n, 3)}"
+    if abs(excess) < NEGLIGIBLE:
+        average += ": on average it is as sure as it should be."
+    else:
+        average += f": it is {leaning} by {fixed(abs(excess), 3)}."
+    error = f"Within a bin of confidence, the two are {fixed(before, 3)} apart on average (expected calibration error)."
+    return [average, error, *_describe_temperatures(pooled)]
+
+
+def list_errors(pooled: PooledEvaluation) -> list[str]:
+    """Say of each of the first targets how far its predictions are off, and what lies between predicted quantiles."""
+    points = []
+    for name, values in zip(pooled.names, pooled.errors[:, :MOST_NAMED].T, strict=False):
+        half, most = np.quantile(np.abs(values), [0.5, 0.9])
+        of = f"{name}: half" if len(pooled.names) > 1 else "Half"
+        mean = write_digits(abs(float(values.mean())), 3)
+        leaning = f"on average they are {mean} too {'high' if values.mean() > 0 else 'low'}"
+        points.append(
+            f"{of} of the predictions are off by at most {write_digits(float(half), 3)}, nine of ten by at most "
+            f"{write_digits(float(most), 3)}; {leaning}."
+        )
+    return points + _describe_coverage(pooled)
 
 
 def _name(study: Study, pooled: PooledEvaluation, *, begins: bool = False) -> str:
@@ -109,13 +124,19 @@ def _describe_classes(study: Study, pooled: PooledEvaluation) -> tuple[list[str]
     confusion = pooled.confusion
     n, n_wrong = int(confusion.sum()), int(confusion.sum() - confusion.trace())
     share = f"{n_wrong:,} of {count(n, 'test example')} wrong ({percent(n_wrong / n)})"
-    pairs = find_confused_pairs(confusion, pooled.names)
-    most = "The most frequent mistakes:" if len(pairs) > 1 else "The only kind of mistake:"
-    points = [
+    points = list_confusions(pooled)
+    most = "The most frequent mistakes:" if len(points) > 1 else "The only kind of mistake:"
+    return [f"{_name(study, pooled, begins=True)} classified {share}.", *([most] if points else [])], points
+
+
+def list_confusions(pooled: PooledEvaluation) -> list[str]:
+    """Say which classes were taken for which most often, or which labels were wrong most often, and in what way."""
+    if pooled.task == "multilabel":
+        return _describe_labels(pooled)[1]
+    return [
         f"{pair.true} was taken for {pair.predicted} in {pair.n:,} of {pair.n_true:,} ({percent(pair.n / pair.n_true)})"
-        for pair in pairs
+        for pair in find_confused_pairs(pooled.confusion, pooled.names)
     ]
-    return [f"{_name(study, pooled, begins=True)} classified {share}.", *([most] if pairs else [])], points
 
 
 def _describe_labels(pooled: PooledEvaluation) -> tuple[list[str], list[str]]:
