@@ -223,13 +223,11 @@ def require_alike(models: Sequence[Model]) -> None:
     DataError
         If they were not prepared alike, or do not predict the same things in the same precision.
     """
-    first, common = models[0], _find_common(models[0])
+    first, common = models[0], {"training": None} | _find_common(models[0])
     for model in models[1:]:
-        own = _find_common(model) | {"training": common.get("training")}  # which earlier versions did not know
+        own = _find_common(model) | {"training": common["training"]}  # which earlier versions did not know
         is_same_type = model.layers[0][0].dtype == first.layers[0][0].dtype
-        if not (
-            own == {"training": None} | common and is_same_type and _are_same(model.preparation, first.preparation)
-        ):
+        if not (own == common and is_same_type and _are_same(model.preparation, first.preparation)):
             names = " and ".join(str(one.about["run"]["name"]) for one in (first, model))
             raise DataError(f"{names} cannot be averaged: data, classes or precision differ; choose with --filter")
 
