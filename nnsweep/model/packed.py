@@ -104,9 +104,9 @@ def _describe_training(examples: Dataset, preparation: Preparation) -> dict[str,
 
 def _restore_ends(X: Features, preparation: Preparation) -> NDArray[np.float64]:
     """Give the least and the greatest of each number before it was scaled, shape (2, n_numbers)."""
-    mean, scale, clip = preparation.arrays["mean"], preparation.arrays["scale"], preparation.values.get("clip")
-    if not len(mean):
+    if not preparation.arrays.get("mean", np.empty(0)).size:
         return np.empty((2, 0))
+    mean, scale, clip = preparation.arrays["mean"], preparation.arrays["scale"], preparation.values.get("clip")
     numbers = X[:, : len(mean)]  # which come first among the features
     ends = [end.toarray() if hasattr(end, "toarray") else end for end in (numbers.min(axis=0), numbers.max(axis=0))]
     scaled = np.array(ends, dtype=np.float64).reshape(2, len(mean))

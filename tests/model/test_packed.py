@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from scipy.special import softmax
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from nnsweep.data.dataset import Example
 from nnsweep.data.load import load
-from nnsweep.data.preparation import fit_preparation
+from nnsweep.data.preparation import fit_preparation, prepare_words
 from nnsweep.errors import DataError
 from nnsweep.jobs.result import encode_weights
 from nnsweep.mlp.activations import ACTIVATIONS
@@ -80,6 +81,14 @@ def test_a_model_knows_what_its_training_part_held(scaling, is_sparse, iris, tmp
     training = read_training(data, tmp_path)
     assert training["numbers"] == [[frame[name].min(), frame[name].max()] for name in "ab"]
     assert training["counts"] == np.bincount(iris.train.y).tolist()
+
+
+def test_a_model_of_texts_has_no_numbers_to_tell_of(iris, tmp_path):
+    texts = ["a cat sat", "a dog sat"] * 8
+    vectorizer = TfidfVectorizer().fit(texts)
+    train = Examples(vectorizer.transform(texts), iris.train.y[:16])
+    data = replace(iris, train=train, val=None, test=train, preparation=prepare_words("text", vectorizer))
+    assert read_training(data, tmp_path)["numbers"] == []
 
 
 def test_a_model_of_numbers_knows_the_range_of_each_target(tmp_path):
