@@ -35,6 +35,17 @@ def suggest_null(key: str, value: object) -> str:
     return f"write {key}=null for none" if isinstance(value, str) and value.strip().lower() in NONE else ""
 
 
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
+    """Find the one of the known names that was probably meant; None if none is near.
+
+    Examples
+    --------
+    >>> find_nearest("rel", ["relu", "tanh"]), find_nearest("spline", ["relu", "tanh"])
+    ('relu', None)
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)
+
+
 def suggest_nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is meant, and list them.
 
@@ -58,9 +69,9 @@ def suggest_nearest(name: str, known: Iterable[str]) -> str:
     'known: relu, tanh'
     """
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    nearest = find_nearest(name, names)
     listed = ", ".join(names)
-    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
+    return f"did you mean {nearest!r}? Known: {listed}" if nearest else f"known: {listed}"
 
 
 def explain_unknown(name: str, known: Iterable[str]) -> str:

@@ -6,27 +6,38 @@ import click
 
 import nnsweep
 
-COMMANDS = {
-    "init": "setup",
-    "doctor": "setup",
-    "completion": "setup",
-    "export": "export",
-    "report": "results",
-    "compare": "results",
-    "confirm": "results",
-    "unseal": "unsealing",
-    "plot": "results",
-    "verify": "export",
-    "reproduce": "results",
-    "diff": "results",
-    "predict": "models",
-    "save": "models",
-    "register": "models",
-    "ensemble": "models",
-    "sync": "setup",
-    "ui": "setup",
+SECTIONS = {
+    "Look at results": {
+        "report": ("results", "say what won, how surely"),
+        "compare": ("results", "compare two studies"),
+        "plot": ("results", "draw all pictures"),
+        "export": ("export", "write a table to a file"),
+        "diff": ("results", "compare two runs"),
+        "ui": ("setup", "browse runs and curves"),
+    },
+    "Be surer": {
+        "confirm": ("results", "train the best on new seeds"),
+        "unseal": ("unsealing", "open a sealed test set"),
+        "verify": ("export", "check a table by the runs"),
+        "reproduce": ("results", "train a run once more"),
+    },
+    "Set up": {
+        "init": ("setup", "start your own project"),
+        "doctor": ("setup", "check that all is well"),
+        "completion": ("setup", "let the Tab key complete"),
+        "sync": ("setup", "send what the store lacks"),
+    },
+    "Use networks": {
+        "predict": ("models", "predict the rows of a file"),
+        "save": ("models", "write a network to a file"),
+        "register": ("models", "put the best into MLflow"),
+        "ensemble": ("models", "join several into one"),
+    },
 }
-"""The commands as `nnsweep --help` lists them, each with the module of its function, ``NAME_command``."""
+"""The commands as `nnsweep --help` shows them: by name the module of their function ``NAME_command``, and a summary."""
+
+COMMANDS = {name: module for commands in SECTIONS.values() for name, (module, _) in commands.items()}
+SUMMARIES = {name: summary for commands in SECTIONS.values() for name, (_, summary) in commands.items()}
 
 
 class _Commands(click.Group):
@@ -47,15 +58,3 @@ class _Commands(click.Group):
 @click.version_option(nnsweep.__version__, prog_name="nnsweep")
 def commands() -> None:
     """Work with the runs that sweeps have recorded."""
-
-
-def summarize_commands() -> dict[str, str]:
-    """Say in a line what each command does.
-
-    Returns
-    -------
-    dict
-        The first sentence of a command's help, by its name.
-    """
-    found = {name: commands.get_command(click.Context(commands), name) for name in COMMANDS}
-    return {name: command.get_short_help_str(limit=90) for name, command in found.items() if command}

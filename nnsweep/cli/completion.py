@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from nnsweep.cli.commands import COMMANDS, commands, summarize_commands
+from nnsweep.cli.commands import COMMANDS, SUMMARIES, commands
+from nnsweep.cli.help import ALL
 from nnsweep.files import expand_home
 from nnsweep.jobs import conf_tree
 
@@ -19,7 +20,7 @@ Kind: TypeAlias = Literal["word", "start", "file", "folder"]
 """A ``word`` is whole and ends with a space, a ``start`` goes on; a ``file`` or ``folder`` is the shell's to find."""
 LONGEST_REMARK = 50
 OPTIONS = {
-    "--help": "all groups and the whole configuration",
+    "--help": "the commands and groups on one screen",
     "--config-dir": "a folder of your own configurations, which wins",
     "--config-name": "another main configuration",
     "--multirun": "run a grid, as is done anyway",
@@ -100,7 +101,7 @@ def complete_command_line(words: Sequence[str]) -> list[Candidate]:
 def _list_candidates(before: Sequence[str], word: str) -> Iterator[Candidate]:
     """Give what a word may become after others; also candidates that do not begin with it."""
     if before and before[0] == "help":
-        yield from _complete_commands() if len(before) == 1 else ()
+        yield from _complete_topics() if len(before) == 1 else ()
     elif before and before[0] in COMMANDS:
         yield from _complete_with_click(before, word)
     elif before and (before[-1] in OPTION_VALUES or before[-1] in _FREE):
@@ -117,7 +118,16 @@ def _list_candidates(before: Sequence[str], word: str) -> Iterator[Candidate]:
 
 
 def _complete_commands() -> Iterator[Candidate]:
-    yield from (Candidate("word", name, shorten_remark(help)) for name, help in summarize_commands().items())
+    yield from (Candidate("word", name, summary) for name, summary in SUMMARIES.items())
+
+
+def _complete_topics() -> Iterator[Candidate]:
+    """Complete what help can be asked for."""
+    yield from _complete_commands()
+    yield Candidate("word", ALL, "all settings of the usual choices")
+    for group, choices in conf_tree.list_groups([Path(conf_tree.conf_dir())]).items():
+        if "/" not in group:
+            yield Candidate("word", group, shorten_remark(", ".join(choices)))
 
 
 def _complete_with_click(before: Sequence[str], word: str) -> Iterator[Candidate]:

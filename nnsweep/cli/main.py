@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -19,23 +20,18 @@ from nnsweep.jobs import folders, interrupt
 from nnsweep.jobs.arguments import CommandLine, read_command_line
 from nnsweep.jobs.conf_tree import conf_dir
 from nnsweep.jobs.environment import keep_store_address
-from nnsweep.jobs.hydra_job import VERSION_BASE, register_resolver, run_job
+from nnsweep.jobs.guesses import explain_word
+from nnsweep.jobs.hydra_job import VERSION_BASE, run_job
 from nnsweep.jobs.problems import report_error
-from nnsweep.text import suggest_nearest, warn
-
-
-def _list_commands() -> str:
-    from nnsweep.cli.commands import summarize_commands
-
-    return "\n".join(f"  {name:<10}  {summary}" for name, summary in summarize_commands().items())
-
-
-register_resolver("nnsweep_commands", _list_commands, replace=True)  # for Hydra's `--help`
+from nnsweep.text import find_nearest, warn
 
 
 def _run_hydra(arguments: Sequence[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # exceptions reach `main`, which puts them into one line
     line = read_command_line(arguments)
+    if {"-h", "--help"} & {*line.options}:
+        _print_help([], line.own)
+        return
     # Hydra lets its main folder win over one that is added: the user's is the main one, and ours is added
     sys.argv = ["nnsweep", *line.options, *line.overrides, *(["--config-dir", conf_dir()] if line.own else [])]
     if line.is_sweep and _run_as_sweep(line):
@@ -44,6 +40,13 @@ def _run_hydra(arguments: Sequence[str]) -> None:
         hydra.main(config_path=line.own or conf_dir(), config_name="config", **VERSION_BASE)(run_job)()
     finally:
         folders.remove_if_empty()
+
+
+def _print_help(topics: Sequence[str], own: str) -> None:
+    from nnsweep.cli.help import explain_program, explain_topic
+
+    folders = [*([Path(own)] if own else []), Path(conf_dir())]
+    print("\n\n".join(explain_topic(topic, folders) for topic in topics) or explain_program(folders))
 
 
 def _run_as_sweep(line: CommandLine) -> bool:
@@ -114,15 +117,23 @@ def _run(arguments: Sequence[str]) -> None:
     settle_home()
     logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the terminal
     if arguments and arguments[0] == "help":
-        arguments = ["--help"] if len(arguments) == 1 else [*arguments[1:2], "--help"]
-    if arguments and arguments[0] in ("--version", *COMMANDS):
+        line = read_command_line(arguments[1:])
+        _print_help(line.overrides, line.own)
+    elif arguments and arguments[0] in ("--version", *COMMANDS):
         import click
 
         try:
             commands.main([*arguments], prog_name="nnsweep", standalone_mode=False)
+        except click.MissingParameter as error:
+            from nnsweep.cli.help import explain_missing
+
+            raise ConfigError(explain_missing(error)) from None
         except click.Abort as aborted:  # which click makes of an interruption
             raise aborted.__cause__ or KeyboardInterrupt from None
     elif arguments and arguments[0].isidentifier():
-        raise ConfigError(f"{arguments[0]}: there is no such command; {suggest_nearest(arguments[0], COMMANDS)}")
+        nearest = find_nearest(arguments[0], COMMANDS)
+        way_out = f"did you mean {nearest!r}? " if nearest else ""
+        mistake = explain_word(arguments[0]) or f"there is no such command; {way_out}nnsweep --help lists them all"
+        raise ConfigError(f"{arguments[0]}: {mistake}")
     else:
         _run_hydra(arguments)

@@ -135,7 +135,9 @@ class _Parser(argparse.ArgumentParser):
     """A parser that raises our error where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; nnsweep --help shows what there is")
+        dashed = re.search(r"(?<!\S)--?(\w[\w.]*=\S+)", message)
+        way_out = f"write {dashed[1]}" if dashed else "nnsweep --help shows what there is"
+        raise ConfigError(f"{message}; {way_out}")
 
 
 def _split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -4,6 +4,7 @@ Composing a configuration takes too long for a shell that waits for completions.
 see in the folders, which is enough to complete a command line or to look for broken files.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -92,6 +93,14 @@ def _read_with_inherited(folders: Sequence[Path], group: str, name: str, heirs: 
         if isinstance(default, str) and default != "_self_":
             inherited |= _read_with_inherited(folders, group, default, heirs | {name})
     return inherited | own
+
+
+def read_heading(folders: Sequence[Path], group: str, name: str) -> str:
+    """Read the comment that the file of a choice begins with; empty if it has none."""
+    path = _find_file(folders, f"{group}/{name}")
+    lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    heading = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    return " ".join(line.removeprefix("#").strip() for line in heading if "@package" not in line)
 
 
 def _find_file(folders: Iterable[Path], name: str) -> Path | None:

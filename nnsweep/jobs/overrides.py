@@ -260,11 +260,12 @@ def quote_for_shell(key: str, value: str) -> str:
 def explain_unreadable(line: str) -> str:
     """Say in one line what is wrong with an override that Hydra cannot read, and what can be written instead."""
     from nnsweep.jobs.groups import find_kind
+    from nnsweep.jobs.guesses import explain_word
 
     start, equals, value = line.partition("=")
     key = start.lstrip("+~")
     if not equals or not re.fullmatch(r"[+~]*[\w./@:$\[\]-]+", start):
-        return "cannot be read; settings are written key=value"
+        return explain_word(line) or "cannot be read; settings are written key=value"
     kind = find_kind(key)
     if kind and kind.is_nullable and (hint := suggest_null(start, value)):
         return f"cannot be read; {hint}"

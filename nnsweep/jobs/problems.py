@@ -25,6 +25,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from nnsweep.errors import ExitCode, UserError
+from nnsweep.jobs.guesses import explain_table, find_keys
 from nnsweep.jobs.overrides import explain_unreadable
 from nnsweep.text import (
     IMPORT,
@@ -113,6 +114,8 @@ def explain_hydra_error(error: BaseException) -> str:
     """
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if group == "data" and (table := explain_table(name)):
+            return f"data={name}: {table}"
         return f"{group}={name}: there is no such choice; {suggest_nearest(name, sorted(error.options))}"
     if isinstance(error, OverrideParseException):
         return f"{printable(error.override)}: {printable(explain_unreadable(error.override))}"
@@ -190,6 +193,8 @@ def _explain_unknown_key(error: OmegaConfBaseException) -> str:
 
     if key.startswith(("arch.", "trainer.")) and name not in _ONE_FORM and find_kind(key):
         return f"{key}: the file of this choice, which may be older, does not have this key; write +{key}"
+    if "." not in key and (keys := find_keys(key)):
+        return f"{key}: there is no such key; did you mean {' or '.join(keys)}?"
     siblings = map(str, error.parent_node) if isinstance(error.parent_node, Mapping) else ()
     return f"{key}: {_explain_no_key(name, [one for one in siblings if one not in ('hydra', 'name', name)])}"
 

@@ -124,7 +124,8 @@ def test_commands_have_their_options_and_what_those_take():
     assert texts("plot", "x", "--format=s") == ["--format=svg"]
     assert texts("plot", "x", "--width", "c") == ["column"]
     assert texts("completion", "") == ["bash", "zsh", "fish"]
-    assert texts("help", "ex") == ["export"]
+    assert texts("help", "ex") == ["export", "experiment"]
+    assert {"schedule", "settings"} < {*texts("help", "s")}
 
 
 def test_the_options_of_sweeps_are_hydras():

@@ -284,4 +284,4 @@ def test_what_is_unreadable_in_a_number_is_told_without_a_lexer():
     assert explain_unreadable("seed=1,,2") == (
         "cannot be read as a value; several are written seed=a,b or, of numbers, seed='range(0,5)'"
     )
-    assert explain_unreadable("seed") == "cannot be read; settings are written key=value"
+    assert explain_unreadable("sead") == "cannot be read; settings are written key=value"

@@ -25,7 +25,7 @@ LINES = [  # overrides, the line
     (["trainer=zzz"], "trainer=zzz: there is no such choice; known: full_batch, minibatch"),
     (["seed=range(0"], "seed=range(0: cannot be read as a value; several are written seed=a,b or, of numbers, "
      "seed='range(0,5)'"),
-    (["seed"], "seed: cannot be read; settings are written key=value"),
+    (["seed"], "seed: is a setting; write seed=VALUE"),
     (["arch=custom"], f"{SIZES}: must be given, as in {SIZES}=..."),
     (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found"),
     (["trainer.epochs=${seed}", "seed=${trainer.epochs}"], "seed: Recursive interpolation detected"),
