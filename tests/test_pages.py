@@ -55,7 +55,7 @@ from tests.pages import (
 OTHERS = ("mlflow", "docker", "curl", "ray", "sbatch", "psql", "createdb", "pdflatex", "openssl", "model_signing")
 """Programs that pages may call besides Python's."""
 CHEAP = "trainer.epochs=1 tracking.pictures=false"
-ELSEWHERE = {"architecture.md": "tests/test_recipes.py", "how-to/article.md": "tests/api/test_paper.py"}
+ELSEWHERE = {"how-to/extend.md": "tests/test_recipes.py", "how-to/article.md": "tests/api/test_paper.py"}
 """Pages that other tests follow."""
 PAGES = {str(path.relative_to(ROOT / "docs")): path for path in sorted((ROOT / "docs").rglob("*.md"))}
 
