@@ -68,11 +68,12 @@ def list_choices(documented: Documented) -> Documented:
         groups[f"{task}_measures"] = list_measures(task)
     for group, names in groups.items():
         *others, last = names
-        texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=8 * " ")
-    _, *sections = re.split(r"    (Parameters|Attributes)\n    -+\n", documented.__bases__[-1].__doc__ or "")
+        texts[group] = textwrap.fill(f"{', '.join(others)} or {last}", 112, subsequent_indent=4 * " ")
+    inherited = inspect.cleandoc(documented.__bases__[-1].__doc__ or "")  # Python 3.13 dedents by itself
+    _, *sections = re.split(r"^(Parameters|Attributes)\n-+\n", inherited, flags=re.MULTILINE)
     for name, text in zip(sections[::2], sections[1::2], strict=True):
         texts[name.lower()] = text.strip()
-    documented.__doc__ = Template(documented.__doc__ or "").substitute(texts)
+    documented.__doc__ = Template(inspect.cleandoc(documented.__doc__ or "")).substitute(texts)
     return documented
 
 
