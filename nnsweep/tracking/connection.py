@@ -134,6 +134,11 @@ def make_engine(uri: str) -> "Engine":
     return sql.create_engine(url, **_ARGUMENTS[url.get_backend_name(), url.get_driver_name()])
 
 
+def find_revision() -> str | None:
+    """Find the version of the tables that the installed MLflow makes; None if it was not tried."""
+    return REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
+
+
 def has_known_tables(uri: str) -> bool:
     """Tell whether a store is a database whose tables are those that the installed MLflow makes, and were tried.
 
@@ -144,7 +149,7 @@ def has_known_tables(uri: str) -> bool:
     sqlalchemy.exc.SQLAlchemyError
         If it does not answer, or refuses.
     """
-    revision = REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
+    revision = find_revision()
     if revision is None or uri.startswith(("http:", "https:")):
         return False
     scheme, _, path = readable_uri(uri).partition(":///")

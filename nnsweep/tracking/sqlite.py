@@ -12,13 +12,15 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from importlib import resources
 from importlib.metadata import version
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder, remove_leftovers, temporary_folder, whole_file
 from nnsweep.tracking.answers import explain_errors
-from nnsweep.tracking.connection import connect_readonly, is_read_only, open_client
+from nnsweep.tracking.connection import connect_readonly, find_revision, is_read_only, open_client
 
 SCHEME = "sqlite:///"
 _SMALLEST = 512  # bytes: SQLite's smallest page
@@ -124,9 +126,9 @@ def _require_writable(database: Path) -> None:
 def _build(database: Path) -> None:
     with temporary_folder(database.parent) as folder:
         whole = folder / "whole.db"
-        if not _copy_template(whole):
+        if not _make_known_tables(whole) and not _copy_template(whole):
             whole.unlink(missing_ok=True)
-            _make(folder / "draft.db", whole)
+            make_by_mlflow(folder / "draft.db", whole)
             with contextlib.suppress(OSError, ConfigError):  # the template only saves the next store time
                 if (template := find_template()) is not None:
                     template.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +142,38 @@ def _build(database: Path) -> None:
             os.replace(whole, database)  # a file system without hard links
 
 
-def _make(draft: Path, whole: Path) -> None:
+def _make_known_tables(whole: Path) -> bool:
+    """Make a store as the installed MLflow makes it, without it; tell whether its tables are known."""
+    script = find_tables()
+    if script is None:
+        return False
+    with closing(sqlite3.connect(whole)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # the UI reads while a sweep writes
+        connection.executescript(f"BEGIN; {script.read_text(encoding='utf-8')} COMMIT;")
+        with connection:
+            _settle_here(connection)
+    return True
+
+
+def find_tables() -> Traversable | None:
+    """Find the script that makes the installed MLflow's tables; None if that version was not tried.
+
+    `tools/store_tables.py` writes these scripts.
+    """
+    script = resources.files("nnsweep") / "templates" / "store" / f"{find_revision()}.sql"
+    return script if script.is_file() else None
+
+
+def _settle_here(connection: sqlite3.Connection) -> None:
+    """Let a copied store be one of this folder, made now."""
+    place = f"{Path.cwd() / 'mlruns' / '0'}"  # as MLflow names that of its default experiment
+    connection.execute(
+        "UPDATE experiments SET artifact_location = :place, creation_time = :now, last_update_time = :now",
+        {"place": place, "now": int(time.time() * 1000)},
+    )
+
+
+def make_by_mlflow(draft: Path, whole: Path) -> None:
     """Let MLflow make a store, whose migrations take seconds."""
     draft_uri = f"{SCHEME}{draft}"
     with explain_errors(draft_uri):
@@ -169,12 +202,7 @@ def _copy_template(whole: Path) -> bool:
         with closing(sqlite3.connect(whole)) as connection, connection:
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 return False
-            place = f"{Path.cwd() / 'mlruns' / '0'}"  # as MLflow names that of its default experiment
-            values = {"place": place, "now": int(time.time() * 1000)}
-            connection.execute(
-                "UPDATE experiments SET artifact_location = :place, creation_time = :now, last_update_time = :now",
-                values,
-            )
+            _settle_here(connection)
         return True
     except (OSError, sqlite3.Error):  # what the cache has is damaged, or cannot be read
         return False
