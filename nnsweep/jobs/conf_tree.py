@@ -15,7 +15,7 @@ import yaml
 MAIN = "config"
 PRESETS = "experiment"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_COMMENT = re.compile(r"\s*[\w.]+:[^#]*\s#\s*(.+)$")
+_COMMENT = re.compile(r"\s*(?:- )?[\w.]+:[^#]*\s#\s*(.+)$")
 
 
 def conf_dir() -> str:
@@ -162,7 +162,7 @@ def read_remarks(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) 
     Returns
     -------
     dict
-        Texts by the settings' full names, such as ``trainer.patience``.
+        Texts by the settings' full names, such as ``trainer.patience``; those on groups by ``defaults.trainer``.
     """
     named = [(MAIN, ""), *((f"{group}/{name}", f"{group}.") for group, names in choices.items() for name in names)]
     remarks: dict[str, str] = {}
@@ -170,7 +170,7 @@ def read_remarks(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) 
         path = _find_file(folders, name)
         parents: list[tuple[int, str]] = []  # indents and keys of the nodes that a line is in, and of its own
         for line in path.read_text(encoding="utf-8").splitlines() if path else ():
-            if key := re.match(r"(\s*)([\w.]+):", line):
+            if key := re.match(r"(\s*(?:- )?)([\w.]+):", line):
                 indent = len(key[1])
                 parents = [(depth, parent) for depth, parent in parents if depth < indent] + [(indent, key[2])]
                 if comment := _COMMENT.match(line):

@@ -34,8 +34,8 @@ from nnsweep.mlp.train import NUMERICS_VERSION, Training
 
 _LIST = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)  # JSON has lists for tuples
 _PIECES = {name: maker for name, maker in SCHEDULES.signatures.items() if name not in ("join", "reduce_on_plateau")}
-_Piece = Annotated[Part, one_choice(_PIECES, without=SCHEDULES.given)]
-_LAYERS = {"layers": (Annotated[tuple[Annotated[str, one_of(ACTIVATIONS)], ...], _LIST] | None, None)}
+_Piece = Annotated[Part, "schedule", one_choice(_PIECES, without=SCHEDULES.given)]
+_LAYERS = {"layers": (Annotated[tuple[Annotated[str, "activation", one_of(ACTIVATIONS)], ...], _LIST] | None, None)}
 _FIRST: dict[str, Any] = {
     "bias_std": (Annotated[float, within(Range(ge=0))], 0.0),
     "zero_output": (bool, False),
@@ -58,11 +58,11 @@ def _order_measures(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in MEASURES if name in names)
 
 
-_MEASURES = tuple[Annotated[str, one_of(MEASURES)], ...]
+_MEASURES = tuple[Annotated[str, "measure", one_of(MEASURES)], ...]
 _TRAINER: dict[Any, Any] = {
     ClassWeight: Annotated[ClassWeight, BeforeValidator(_check_class_weight)],
     MeasureNames: Annotated[_MEASURES, _LIST, AfterValidator(_order_measures)],
-    SelectName: Annotated[str, one_of(SELECTABLE)],
+    SelectName: Annotated[str, "val_MEASURE", one_of(SELECTABLE)],
 }
 _MORE = {
     "dropout": (Annotated[float, within(Range(ge=0, lt=1))], 0.0),
@@ -316,12 +316,12 @@ class Sweep(Settings):
         How much memory one stack of networks may take, such as ``1GB``.
     """
 
-    grids: Annotated[tuple[_Grid, ...], _Tuple] = ()
-    zip: Annotated[tuple[_Keys, ...], _Tuple] = ()
-    exclude: Annotated[tuple[str, ...], _Tuple] = ()
+    grids: Annotated[tuple[_Grid, ...], "list of grids, each a mapping or a list of overrides", _Tuple] = ()
+    zip: Annotated[tuple[_Keys, ...], "list of lists of keys", _Tuple] = ()
+    exclude: Annotated[tuple[str, ...], "list of rules", _Tuple] = ()
     max_jobs: Annotated[int, within(Range(ge=1))] = 10_000
     workers: Annotated[int, within(Range(ge=1))] | None = None
-    max_stack_memory: str = "1GB"
+    max_stack_memory: Annotated[str, "size, such as 512MB or 2GiB"] = "1GB"
 
     @field_validator("zip", mode="before")
     @classmethod
@@ -357,8 +357,10 @@ def _check_column_names(value: Any) -> Any:
 
 
 _COLUMNS = {
-    ColumnName: Annotated[str, BeforeValidator(_write_name)],
-    ColumnNames: Annotated[str | tuple[str, ...] | None, BeforeValidator(_check_column_names)],
+    ColumnName: Annotated[str, "column", BeforeValidator(_write_name)],
+    ColumnNames: Annotated[
+        str | tuple[str, ...] | None, "column, list of columns, or null", BeforeValidator(_check_column_names)
+    ],
 }
 
 

@@ -180,7 +180,7 @@ def _shorten_path(file: Path) -> Path:
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
-_ONE_FORM = ("hidden_layer_sizes", "depth", "width")
+ONE_FORM = ("hidden_layer_sizes", "depth", "width")
 """Settings of an architecture that it has in one form or the other."""
 
 
@@ -191,7 +191,7 @@ def _explain_unknown_key(error: OmegaConfBaseException) -> str:
         return f"{key}: {NEVER_IMPORTED}"
     from nnsweep.jobs.groups import find_kind
 
-    if key.startswith(("arch.", "trainer.")) and name not in _ONE_FORM and find_kind(key):
+    if key.startswith(("arch.", "trainer.")) and name not in ONE_FORM and find_kind(key):
         return f"{key}: the file of this choice, which may be older, does not have this key; write +{key}"
     if "." not in key and (keys := find_keys(key)):
         return f"{key}: there is no such key; did you mean {' or '.join(keys)}?"

@@ -77,13 +77,20 @@ def _sort_pairs(mapping: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 def one_of(names: Collection[str]) -> AfterValidator:
     """Make the metadata that restricts text to some names."""
+    return AfterValidator(partial(_require_one_of, names))
 
-    def require(value: str) -> str:
-        if value not in names:
-            raise PydanticCustomError("one_of", "must be one of {known}", {"known": list(names)})
-        return value
 
-    return AfterValidator(require)
+def _require_one_of(names: Collection[str], value: str) -> str:
+    if value not in names:
+        raise PydanticCustomError("one_of", "must be one of {known}", {"known": list(names)})
+    return value
+
+
+def find_rule(mark: Any) -> Range | Collection[str] | None:
+    """Find the range of a mark that `within` has made, or the names of one that `one_of` has; None for other marks."""
+    check = mark.func if isinstance(mark, AfterValidator) else None
+    is_rule = isinstance(check, partial) and check.func in (_require, _require_one_of)
+    return check.args[0] if isinstance(check, partial) and is_rule else None
 
 
 class Models(GetPydanticSchema):

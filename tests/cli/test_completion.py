@@ -77,7 +77,8 @@ def test_the_settings_are_those_of_the_choices_that_are_made():
 def test_the_comments_of_the_files_are_shown_beside_the_settings():
     (patience,) = complete_command_line(["trainer.pati"])
     assert patience.remark.startswith("end when the selected measure has not improved")
-    assert [one.remark for one in complete_command_line(["trainer.batch"])] == [""]  # it has one in another file
+    (batch_size,) = complete_command_line(["trainer=full_batch", "trainer.batch"])
+    assert batch_size.remark == "all samples in one step"
 
 
 def test_word_settings_offer_values_and_others_their_default():
