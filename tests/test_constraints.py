@@ -11,7 +11,8 @@ import pytest
 import nnsweep
 
 CHECKOUT = Path(nnsweep.__file__).parents[1]
-EXTRAS = ["joblib,submitit,onnx,excel,mysql,postgresql,ray,docs,dev", "bench"]  # what can be installed together is resolved at once
+EXTRAS = ["joblib,submitit,onnx,excel,mysql,postgresql,ray,docs,dev", "bench"]
+"""What can be installed together is resolved at once."""
 
 
 def pip(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
