@@ -114,14 +114,19 @@ def sync_command(folder: Path, *, uri: str | None) -> None:
 
 
 @click.command("ui")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all of them.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on that address.")
 @store_option
-def ui_command(*, port: int, uri: str | None) -> None:
+def ui_command(*, host: str, port: int, uri: str | None) -> None:
     """Browse the runs in the MLflow UI, on this machine alone.
+
+    With --host, other machines can open it, too. It asks for no password: whoever reaches it can read, change and
+    delete runs. MLflow answers only to names that it knows; for http://server:5000 set
+    MLFLOW_SERVER_ALLOWED_HOSTS=server:5000 and MLFLOW_SERVER_CORS_ALLOWED_ORIGINS=http://server:5000.
 
     For example: nnsweep ui --port 5001
     """
     from nnsweep.tracking.store import resolve_uri
     from nnsweep.tracking.ui import serve_ui
 
-    serve_ui(resolve_uri(uri, Path.cwd()), port)
+    serve_ui(resolve_uri(uri, Path.cwd()), port, host)

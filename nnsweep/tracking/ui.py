@@ -1,4 +1,4 @@
-"""The MLflow UI on a store: its server, for this machine's browser only, the links that open it, and what it shows."""
+"""The MLflow UI on a store: its server, for this machine alone unless asked, the links that open it, and its view."""
 
 import base64
 import hashlib
@@ -18,15 +18,17 @@ from nnsweep.tracking.mlflow_backend import make_equality
 from nnsweep.tracking.store import Store, require_store
 
 
-def serve_ui(uri: str, port: int) -> int:
-    """Show the MLflow UI until it is interrupted; bound to 127.0.0.1.
+def serve_ui(uri: str, port: int, host: str = "127.0.0.1") -> int:
+    """Show the MLflow UI until it is interrupted.
 
     Parameters
     ----------
     uri : str
         The store.
     port : int
-        Port on 127.0.0.1.
+        Port on `host`.
+    host : str
+        The address to listen on. On any but this machine's own, everybody who reaches it can read and change the runs.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def serve_ui(uri: str, port: int) -> int:
         **os.environ,
         "MLFLOW_BACKEND_STORE_URI": uri,  # it may hold a password, and everybody on this machine can read arguments
     }
-    arguments = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    arguments = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     if (database := sqlite.find_database_file(uri)) is not None:
         arguments += ["--default-artifact-root", str(database.parent / "mlartifacts")]
     os.execve(sys.executable, arguments, environment)

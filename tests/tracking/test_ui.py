@@ -63,6 +63,12 @@ def test_a_store_is_served_to_this_machine_alone(uri: str, tmp_path: Path, execu
     assert given["--default-artifact-root"] == str(tmp_path / "mlartifacts")
 
 
+def test_other_machines_are_served_if_an_address_says_so(uri: str, executed):
+    ui.serve_ui(uri, 5123, "0.0.0.0")
+    ((_, line, _),) = executed
+    assert line[line.index("--host") + 1] == "0.0.0.0"
+
+
 def test_requested_store_wins_over_the_environments(uri: str, executed, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "sqlite:///another.db")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
