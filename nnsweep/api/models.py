@@ -1,5 +1,6 @@
 """A recorded run's network: used on other data, written as a file that goes anywhere, or registered."""
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +11,16 @@ from nnsweep.data.problems import combine_problems
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.jobs.consistency import require_consistent
+from nnsweep.jobs.model_card import make_model_with_card
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.results.frame import frame
 from nnsweep.results.metrics import metric_text
+from nnsweep.results.report.model_card import drop_head
 from nnsweep.results.selection import rank_runs
 from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import models, query, recorded_run
-from nnsweep.tracking.models import save_model_folder
+from nnsweep.tracking.models import CARD, save_model_folder
 from nnsweep.tracking.record import RunRecord, Setting
 from nnsweep.tracking.store import Store, follow_store, resolve_uri
 
@@ -163,40 +166,56 @@ def _read_text(path: Path) -> str:
         raise DataError(f"{shown}, byte {error.start + 1}: is no UTF-8; save the file as UTF-8") from error
 
 
-def save_model(model: Model, output: Path) -> None:
-    """Write a model as what a suffix says: ``.onnx``, ``.npz``, or none for a folder of MLflow's.
+def save_model(found: FoundModel, output: Path) -> Path:
+    """Write the model of a run as what a suffix says: ``.onnx``, ``.npz``, or none for a folder of MLflow's.
+
+    Returns
+    -------
+    Path
+        Where its card is: beside a file, or in the folder.
 
     Raises
     ------
     ConfigError
         If it cannot be written there, or onnx is wanted and not installed.
+    DataError, DifferenceError, StoreError
+        If the run has not left what a model needs, or cannot be read.
     """
     suffix = output.suffix.lower()
-    if suffix == ".onnx":
-        from nnsweep.model.onnx import make_onnx_model
-
-        content = make_onnx_model(model).SerializeToString()
-        with whole_file(output) as file:
-            file.write(content)
-    elif suffix == ".npz":
-        with whole_file(output) as file:
-            predictor.write(model, file)
-    elif suffix:
+    if suffix not in (".onnx", ".npz", ""):
         raise ConfigError(
             f"--output={printable(str(output))}: must end in .onnx or .npz, or name a new folder, without a suffix"
         )
+    model = make_model_with_card(found.store, found.record.run_id)
+    if not suffix:
+        _save_folder(model, output)
+        return output / CARD
+    content = io.BytesIO()
+    if suffix == ".onnx":
+        from nnsweep.model.onnx import make_onnx_model
+
+        content.write(make_onnx_model(model).SerializeToString())
     else:
-        shown = f"cannot write {printable(str(output))}"
-        if os.path.lexists(output):
-            raise ConfigError(f"{shown}: it is there already; choose another folder")
-        if not output.parent.is_dir():
-            raise ConfigError(f"{shown}: there is no folder {printable(str(output.parent))}; create it first")
-        try:
-            with temporary_folder(output.parent) as temporary:  # it gets its own name when it is whole
-                save_model_folder(model, temporary / "model", run_id=model.about["run"]["run_id"])
-                os.rename(temporary / "model", output)
-        except OSError as error:
-            raise ConfigError(f"{shown}: {error.strerror or error}; choose another folder") from error
+        predictor.write(model, content)
+    card = output.with_suffix(".card.md")
+    for path, written in ((output, content.getvalue()), (card, model.about["card"].encode())):
+        with whole_file(path) as file:
+            file.write(written)
+    return card
+
+
+def _save_folder(model: Model, output: Path) -> None:
+    shown = f"cannot write {printable(str(output))}"
+    if os.path.lexists(output):
+        raise ConfigError(f"{shown}: it is there already; choose another folder")
+    if not output.parent.is_dir():
+        raise ConfigError(f"{shown}: there is no folder {printable(str(output.parent))}; create it first")
+    try:
+        with temporary_folder(output.parent) as temporary:  # it gets its own name when it is whole
+            save_model_folder(model, temporary / "model", run_id=model.about["run"]["run_id"])
+            os.rename(temporary / "model", output)
+    except OSError as error:
+        raise ConfigError(f"{shown}: {error.strerror or error}; choose another folder") from error
 
 
 def register_best(
@@ -246,13 +265,15 @@ def register_best(
         "data_digest": record.data_digest,
         metric: "" if value is None else repr(value),
     }
+    model = make_model_with_card(store, record.run_id)
+    summary = f"{record.name} of sweep {sweep} ({settings}): {result}\n\n"
     version = models.register_model(
         store,
         record.run_id,
-        models.log_model(store, record.run_id),
+        models.log_model(store, record.run_id, lambda: model),
         name=name,
         alias=alias,
-        description=f"{record.name} of sweep {sweep} ({settings}): {result}",
+        description=summary + drop_head(model.about["card"], models.LONGEST_DESCRIPTION - len(summary)),
         tags={f"nnsweep.{key}": text for key, text in tags.items() if text},
     )
     address = mask_secrets(store.uri)

@@ -63,16 +63,17 @@ def save_command(run: str, *, output: Path, experiment: str | None, uri: str | N
     """Write the model of a RUN as a file: ONNX, NumPy's .npz, or a folder of MLflow's.
 
     It has the best weights and the preparation of the data. An .onnx file is for onnxruntime and needs nnsweep[onnx];
-    an .npz file has plain arrays, for any program; a folder is a model that MLflow loads and serves. RUN is a run's id,
-    the beginning of one, or a name that only one run has.
+    an .npz file has plain arrays, for any program; a folder is a model that MLflow loads and serves. With it goes a
+    card that says how good the model is, what it takes and what it must not be used for: model.card.md beside a file.
+    RUN is a run's id, the beginning of one, or a name that only one run has.
 
     For example: nnsweep save newsgroups-20-20-tanh-inv-s0 --output model.onnx
     """
     from nnsweep.api.models import find_model, save_model
 
     found_run = find_model(run, experiment, uri)
-    save_model(found_run.model(), output)
-    say(f"{found_run.title}: written to {output}")
+    card = save_model(found_run, output)
+    say(f"{found_run.title}: written to {output}, with its card in {card}")
 
 
 @click.command("register")

@@ -5,14 +5,14 @@ among them in a chart.
 """
 
 import contextlib
-import functools
 import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -23,6 +23,7 @@ from nnsweep.jobs import upload
 from nnsweep.jobs.job import Models
 from nnsweep.jobs.job_folder import RECORD
 from nnsweep.jobs.plan import close_lost_runs
+from nnsweep.model.predictor import Model
 from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.factors import drop_constant
 from nnsweep.results.frame import frame
@@ -41,6 +42,9 @@ from nnsweep.tracking.recorded_run import read_history
 from nnsweep.tracking.sqlite import find_database_file
 from nnsweep.tracking.store import Store, resolve_uri
 from nnsweep.tracking.ui import make_chart_link, make_compare_link, make_search_filter
+
+if TYPE_CHECKING:
+    from nnsweep.jobs.model_card import Peers
 
 COMPARED = 10
 LINKED = 100
@@ -144,7 +148,7 @@ def draw_pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> l
 
     best = set(_rank_run_ids(records)[:MOST_CURVES])
     in_order = [record.run_id for record in records if record.run_id in best]
-    curves, errors = gather_artifacts(in_order, functools.partial(read_history, store))
+    curves, errors = gather_artifacts(in_order, partial(read_history, store))
     for error in errors:
         warn(f"{error}. They are not in the picture of the curves")
     runs, title = frame(records), f"sweep {folder.name}"
@@ -219,6 +223,13 @@ class SweepEnd:
     models: Models = "none"
     owner: Owner | None = None
 
+    @cached_property
+    def peers(self) -> "Peers":
+        """Its runs as each is seen among the others."""
+        from nnsweep.jobs.model_card import Peers
+
+        return Peers.of(self.records)
+
 
 class Closing(NamedTuple):
     """How the closing of a sweep went.
@@ -265,12 +276,18 @@ def _keep_models(end: SweepEnd) -> None:
     run_ids = rank_runs(ranking_frame(finished))["run_id"].tolist()
     for run_id in run_ids[: 1 if end.models == "best" else None]:
         try:
-            models.log_model(end.store, run_id)
+            models.log_model(end.store, run_id, partial(_make_model, end, run_id))
         except (UserError, OSError) as error:
             later = f"nnsweep register {quote_argument(end.folder.name)}{make_uri_option(end.store)}"
             warn(f"no model was kept: {mask_secrets(str(error))}. To make it later: {later}")
             if isinstance(error, StoreError):
                 return
+
+
+def _make_model(end: SweepEnd, run_id: str) -> Model:
+    from nnsweep.jobs.model_card import make_model_with_card  # which imports what a sweep otherwise does not need
+
+    return make_model_with_card(end.store, run_id, end.peers)
 
 
 def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:

@@ -233,6 +233,7 @@ def make_onnx_model(model: Model) -> "ModelProto":
         "columns": json.dumps([{name: column[name] for name in ("name", "kind")} for column in model.columns]),
         "begins_at": begins if has_text else "the columns of the table, each as (n_samples, 1)",
         "run": json.dumps(model.about["run"]),
+        **({"model_card": model.about["card"]} if "card" in model.about else {}),
     }
     helper.set_model_props(onnx_model, metadata)
     checker.check_model(onnx_model, full_check=True)

@@ -11,7 +11,7 @@ import platform
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +40,10 @@ CODE = Path(__file__).with_name("served.py")
 _PARTS = {"model": "model.npz", "predictor": "predictor.py", "prepared": "prepared.py"}
 _TYPES = {"number": "double", "category": "string", "text": "string"}
 _EXAMPLE, _REQUEST = "input_example.json", "serving_input_example.json"
+CARD = "model_card.md"
+"""The file of a model's folder that tells a person what the model is for."""
+LONGEST_DESCRIPTION = 5000
+"""Characters that MLflow's databases keep of what is told of a version."""
 
 
 def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, model_id: str | None = None) -> None:
@@ -85,6 +89,8 @@ def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, 
     with open(folder / "artifacts" / _PARTS["model"], "wb") as file:
         predictor.write(model, file)
     _write_environment(model, folder)
+    if card := model.about.get("card"):
+        (folder / CARD).write_text(card, encoding="utf-8")
     (folder / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
 
 
@@ -208,8 +214,15 @@ def find_logged_model(store: Store, run_id: str) -> str | None:
         return find_backend(store.uri).find_logged_model(store.experiment_id, run_id, NAME)
 
 
-def log_model(store: Store, run_id: str) -> str:
+def log_model(store: Store, run_id: str, make: Callable[[], Model]) -> str:
     """Keep the model of a run in the store, beside the run; once, however often it is asked for.
+
+    Parameters
+    ----------
+    store, run_id : Store, str
+        The run.
+    make : callable
+        Gives the model, with its card; called if the store has none yet.
 
     Returns
     -------
@@ -225,7 +238,7 @@ def log_model(store: Store, run_id: str) -> str:
     """
     model_id = find_logged_model(store, run_id)
     if model_id is None:
-        model = make_model(store, run_id)
+        model = make()
         with _create_logged_model(store, run_id, model) as logged, scratch_folder() as temporary:
             model_id, folder = logged.model_id, temporary / NAME
             save_model_folder(model, folder, run_id=run_id, model_id=model_id)

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ from nnsweep.model.predictor import FORMAT, Model, predict_values, predictions, 
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.connection import open_client
-from nnsweep.tracking.models import find_logged_model
+from nnsweep.tracking.models import LONGEST_DESCRIPTION, find_logged_model
 from nnsweep.tracking.query import find_job_runs
 from nnsweep.tracking.recorded_run import read_correct_examples
 from nnsweep.tracking.store import find_store
@@ -275,7 +276,23 @@ def test_the_best_run_is_registered_once_and_the_alias_moved(nnsweep, study, swe
         "nnsweep.test_accuracy": repr(record.metrics["test_accuracy"]),
     }
     assert version.description.startswith(f"{GOOD} of sweep {sweep_id} (data=iris, activation=relu): test accuracy ")
+    assert "## What it must not be used for\n" in version.description
+    assert len(version.description) <= LONGEST_DESCRIPTION
     assert len(asked.search_model_versions("name = 'nnsweep'")) == 2
+
+
+def test_a_saved_model_has_its_card_beside_it_and_in_it(nnsweep, study, sweep):
+    for output, card in (("m.npz", "m.card.md"), ("o.onnx", "o.card.md"), ("folder", "folder/model_card.md")):
+        said = nnsweep("save", GOOD, "--output", output)
+        assert (said.code, said.err) == (0, "")
+        assert said.out.endswith(f"written to {output}, with its card in {card}\n")
+    text = (study / "m.card.md").read_text(encoding="utf-8")
+    assert f"\n# {GOOD}\n" in text
+    assert (study / "o.card.md").read_text() == (study / "folder" / "model_card.md").read_text() == text
+    assert (
+        json.loads(str(np.load("m.npz")["about"]))["card"] == read("folder/artifacts/model.npz").about["card"] == text
+    )
+    assert {one.key: one.value for one in onnx.load("o.onnx").metadata_props}["model_card"] == text
 
 
 @pytest.mark.parametrize(

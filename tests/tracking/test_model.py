@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,12 @@ def loaded(folder):
 
 def test_a_run_gets_one_model_which_its_addresses_load(left, store):
     assert models.find_logged_model(store, left) is None
-    model_id = models.log_model(store, left)
-    assert models.log_model(store, left) == models.find_logged_model(store, left) == model_id
+    model_id = models.log_model(store, left, partial(models.make_model, store, left))
+    assert (
+        models.log_model(store, left, partial(models.make_model, store, left))
+        == models.find_logged_model(store, left)
+        == model_id
+    )
     asked = open_client(store.uri)
     assert [one.model_id for one in asked.search_logged_models([store.experiment_id])] == [model_id]
     (output,) = asked.get_run(left).outputs.model_outputs
@@ -67,8 +72,8 @@ def test_what_a_failure_leaves_is_made_good_the_next_time(step, left, store, mon
     with monkeypatch.context() as patch:
         patch.setattr(find_backend(store.uri), step, refuse)
         with pytest.raises(StoreError, match="not now"):
-            models.log_model(store, left)
-    model_id = models.log_model(store, left)
+            models.log_model(store, left, partial(models.make_model, store, left))
+    model_id = models.log_model(store, left, partial(models.make_model, store, left))
     assert models.find_logged_model(store, left) == model_id
     ready = [
         one.model_id
@@ -86,9 +91,11 @@ def test_a_model_that_could_not_be_written_is_given_up(left, store, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(models, "save_model_folder", full)
         with pytest.raises(OSError, match="No space left"):
-            models.log_model(store, left)
+            models.log_model(store, left, partial(models.make_model, store, left))
     assert [one.status for one in open_client(store.uri).search_logged_models([store.experiment_id])] == ["FAILED"]
-    assert models.log_model(store, left)  # and the store has not been taken for one that is away
+    assert models.log_model(
+        store, left, partial(models.make_model, store, left)
+    )  # and the store has not been taken for one that is away
 
 
 def test_a_run_that_left_nothing_is_told(job, store):
@@ -101,7 +108,7 @@ def test_an_earlier_versions_run_is_told(left, store):
     with pytest.raises(
         DataError, match=r"no preparation.npz, as an earlier version left it; run it again \(rerun=all\)"
     ):
-        models.log_model(store, left)
+        models.log_model(store, left, partial(models.make_model, store, left))
     assert not open_client(store.uri).search_logged_models([store.experiment_id])
 
 
