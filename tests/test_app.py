@@ -303,7 +303,11 @@ def test_the_same_command_gives_the_same_numbers(nnsweep, study):
 @pytest.mark.parametrize(("wanted", "of_runs", "of_sweep"), PICTURES)
 @pytest.mark.usefixtures("drawing")
 def test_pictures_are_drawn_where_they_are_wanted(wanted, of_runs, of_sweep, nnsweep, study):
-    assert nnsweep("data=iris", "trainer.epochs=1", f"tracking.pictures={wanted}", "seed=0,1").code == 0
+    said = nnsweep("data=iris", "trainer.epochs=1", f"tracking.pictures={wanted}", "seed=0,1")
+    assert said.code == 0
+    assert [study / path for path in re.findall("Look at the curves: (.*)", said.out)] == [
+        *study.glob("multirun/*/learning_curves.png")
+    ]
     assert len([*study.glob("multirun/*/*/learning_curves.png")]) == (2 if of_runs else 0)
     assert len([*study.glob("multirun/*/learning_curves.png")]) == (1 if of_sweep else 0)
     assert len([*study.glob("mlartifacts/*/artifacts/learning_curves.png")]) == 2 * of_runs + of_sweep

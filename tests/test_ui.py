@@ -107,3 +107,13 @@ def test_sweep_links_lead_to_its_runs_curves_and_comparison(server, page):
     sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     listening = {local for _, local, _, state, *_ in sockets if state == "0A"}
     assert {address for address in listening if address.endswith(f":{port}")} == {f"0100007F:{port}"}
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(nnsweep, study):
+    assert nnsweep("data=iris", "trainer.epochs=1", "tracking.pictures=false").code == 0
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = nnsweep("ui", "--port", str(port))
+    reason = f"--port {port}: cannot be had (Address already in use)"
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"nnsweep: error: {reason}; choose another, as in nnsweep ui --port ")

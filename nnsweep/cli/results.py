@@ -123,6 +123,8 @@ def report_command(
         found = watch_report(make, experiment, output, tell=say, **how)
     if output is None:
         print_report(found)
+    elif not watch:
+        say(f"{output}: {output.absolute().as_uri()}" if output.suffix == ".html" else str(output))
     if found.missing:
         raise StoreError("the report lacks what needs the files that cannot be read; see above")
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.leaks import describe_leaks
@@ -125,12 +126,12 @@ class Display:
 
             summary.print_table(records, sweep)
 
-    def show_places(self, records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
+    def show_places(self, records: Sequence[RunRecord], store: Store, folder: Path, *, has_view: bool) -> None:
         """Print where to look further."""
         if self.table:
             from nnsweep.jobs import summary
 
-            summary.print_places(records, store, sweep, has_view=has_view)
+            summary.print_places(records, store, folder, has_view=has_view)
 
 
 def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int) -> None:

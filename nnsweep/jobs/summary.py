@@ -76,7 +76,7 @@ def print_table(records: Sequence[RunRecord], sweep: str) -> None:
     console.print(f"\n{_count_states(records)}")
 
 
-def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_view: bool) -> None:
+def print_places(records: Sequence[RunRecord], store: Store, folder: Path, *, has_view: bool) -> None:
     """Print where to look further.
 
     Parameters
@@ -85,8 +85,8 @@ def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_
         One for each job.
     store : Store
         Where the runs are.
-    sweep : str
-        The sweep's id.
+    folder : Path
+        The sweep's; its name is the sweep's id.
     has_view : bool
         Whether the sweep has a view of its own in MLflow's UI.
     """
@@ -95,11 +95,13 @@ def print_places(records: Sequence[RunRecord], store: Store, sweep: str, *, has_
         return
     where = make_uri_option(store)
     ui = strip_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
-    best = _rank_run_ids(records)
+    best, sweep = _rank_run_ids(records), folder.name
     charts = make_chart_link(store, sweep, choose_linked_runs(records, sweep), has_view=has_view)
     which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
+    picture = folder / "learning_curves.png"
     lines = [
         "",
+        *([f"Look at the curves: {_shorten_path(picture)}"] if picture.is_file() else []),
         f"Browse the curves:  {mask_secrets(ui)}",
         f"  charts   {mask_secrets(charts)}",
         f"  compare  {mask_secrets(make_compare_link(store, best[:COMPARED]))}",
@@ -382,13 +384,13 @@ def _send_waiting(end: SweepEnd) -> str:
 
 
 def _explain_waiting(end: SweepEnd, n_waiting: int, error: StoreError) -> str:
-    sync = f"nnsweep sync {quote_argument(str(_shorten_folder(end.folder)))}{make_uri_option(end.store)}"
+    sync = f"nnsweep sync {quote_argument(str(_shorten_path(end.folder)))}{make_uri_option(end.store)}"
     what = f"{n_waiting} of {len(end.records)} results wait" if n_waiting else "The summary waits"
     when = "when there is room" if isinstance(error, FullDiskError) else "when it is back"
-    return f"{error}. {what} in {_shorten_folder(end.folder)}; {when}: {sync}"
+    return f"{error}. {what} in {_shorten_path(end.folder)}; {when}: {sync}"
 
 
-def _shorten_folder(folder: Path) -> Path:
+def _shorten_path(path: Path) -> Path:
     with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
-        return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    return folder
+        return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return path

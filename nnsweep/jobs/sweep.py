@@ -100,7 +100,7 @@ def run_sweep(
             training.run(plan, display)
         display.show_table(training.records, folder.name)
         summary = training.record_summary(is_away=outage.is_away)
-    display.show_places(training.records, plan.store, folder.name, has_view=summary.has_view)
+    display.show_places(training.records, plan.store, folder, has_view=summary.has_view)
     return replace(result, records=training.records, problem=summary.problem, interruption=training.interruption)
 
 

@@ -4,12 +4,14 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from nnsweep.errors import ConfigError
 from nnsweep.text import strip_credentials
 from nnsweep.tracking import sqlite
 from nnsweep.tracking.answers import explain_errors
@@ -39,11 +41,16 @@ def serve_ui(uri: str, port: int, host: str = "127.0.0.1") -> int:
     ------
     StoreError
         If there is no such store.
+    ConfigError
+        If another program has the port.
     """
     require_store(uri)
+    _require_free(port)
+    print(f"MLflow's UI will be at http://127.0.0.1:{port} in some seconds; Ctrl-C ends it.", flush=True)
     environment = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen processes that nobody needs here
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONWARNINGS": "ignore",  # what MLflow's libraries say to its makers
         **os.environ,
         "MLFLOW_BACKEND_STORE_URI": uri,  # it may hold a password, and everybody on this machine can read arguments
     }
@@ -51,6 +58,20 @@ def serve_ui(uri: str, port: int, host: str = "127.0.0.1") -> int:
     if (database := sqlite.find_database_file(uri)) is not None:
         arguments += ["--default-artifact-root", str(database.parent / "mlartifacts")]
     os.execve(sys.executable, arguments, environment)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as the server does: one that has just ended is none
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            other = port + 1 if port < 65535 else port - 1
+            raise ConfigError(
+                f"--port {port}: cannot be had ({error.strerror}); choose another, as in nnsweep ui --port {other}"
+            ) from error
 
 
 TAG = "mlflow.sharedViewState."
