@@ -113,9 +113,10 @@ def test_text_and_markdown_say_the_same_in_short():
 
 
 def test_many_failures_are_counted():
-    failed = make_runs(5).assign(state="failed", reason="no room")
+    failed = make_runs(5).assign(state="failed", reason=[f"no room for {job}" for job in range(20)])
     assert len(re.findall("failed: no room", failed._repr_html_())) == 5
-    assert "15 further notes: see the columns state and reason" in failed._repr_html_()
+    assert "6 further notes: see the columns state and reason" in failed._repr_html_()
+    assert "and 19 others failed: no room" in failed.assign(reason="no room")._repr_html_()
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

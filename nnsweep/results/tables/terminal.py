@@ -23,9 +23,12 @@ from nnsweep.results.selection import choose_metric, find_metric, find_sealed, r
 from nnsweep.results.statistics.best_set import choose_by_validation
 from nnsweep.results.statistics.data_sets import name_data_sets
 from nnsweep.results.statistics.optimism import name_epoch_metrics
+from nnsweep.results.wording import count
 from nnsweep.text import printable
 
 WIDEST_CELL = 28
+MOST_REASONS = 10
+"""How many ways in which runs came to no result are told; a long list would push the table off the screen."""
 
 
 def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "") -> Group:
@@ -127,7 +130,7 @@ def choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
 def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     """Say under the table what to compare its results with, how epochs were selected, and what is not in it."""
     ends = list(zip(plain(runs["name"]), plain(runs["state"]), plain(runs["reason"]), strict=True))
-    reasons = [printable(f"{name} {state}: {reason}") for name, state, reason in ends if reason and state != "finished"]
+    reasons = _list_reasons([end for end in ends if end[1] != "finished" and end[2]])
     metric = find_metric(runs)
     values = take_metric(runs, metric)
     nothing = [
@@ -138,6 +141,20 @@ def list_notes(runs: pd.DataFrame, hidden: Sequence[str]) -> list[str]:
     missing = [f"not shown: {', '.join(map(printable, hidden))}"] if hidden else []
     baseline = describe_baseline(runs, choose_metric(runs, None))
     return [note for note in (baseline, selection(runs), _name_choice(runs), *reasons, *nothing, *missing) if note]
+
+
+def _list_reasons(ends: Sequence[tuple[object, object, object]]) -> list[str]:
+    """Say why runs came to no result, those of one reason together; each is a name, a state and a reason."""
+    alike: dict[tuple[object, object], list[object]] = {}
+    for name, state, reason in ends:
+        alike.setdefault((state, reason), []).append(name)
+    lines = []
+    for (state, reason), (first, *others) in alike.items():
+        who = f"{first} and {count(len(others), 'other')}" if others else first
+        lines.append(printable(f"{who} {state}: {reason}"))
+    n_left = sum(map(len, [*alike.values()][MOST_REASONS:]))
+    left = [f"{count(n_left, 'further run')} did not finish: see the columns state and reason of its table"]
+    return lines[:MOST_REASONS] + (left if n_left else [])
 
 
 def _name_choice(runs: pd.DataFrame) -> str:

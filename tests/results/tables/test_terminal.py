@@ -8,6 +8,7 @@ from rich.console import Console
 from nnsweep.results.frame import frame
 from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.tracking.record import RunRecord
+from tests.results.conftest import record
 
 
 def shown(runs, width=80, **options):
@@ -85,6 +86,20 @@ def test_user_text_is_neither_markup_nor_control(odd_runs):
     assert "[red]text[/red]" in text
     assert r"\x1b[2J" in text
     assert "\x1b" not in text
+
+
+def test_runs_that_ended_alike_share_a_line():
+    jobs = [record(job, state="interrupted", reason="interrupted by the user") for job in range(16)]
+    text = shown(frame(jobs))
+    assert text.count("interrupted by the user") == 1
+    assert "and 15 others interrupted: interrupted by the user" in text
+
+
+def test_of_many_reasons_the_first_ten_are_told():
+    jobs = [record(job, state="diverged", reason=f"not finite at epoch {job}") for job in range(40)]
+    text = shown(frame(jobs))
+    assert text.count("not finite at epoch") == 10
+    assert "30 further runs did not finish: see the columns state and reason" in text
 
 
 def test_what_does_not_fit_is_named(runs):
