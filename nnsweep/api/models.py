@@ -16,7 +16,6 @@ from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.results.frame import frame
 from nnsweep.results.metrics import metric_text
-from nnsweep.results.report.model_card import drop_head
 from nnsweep.results.selection import rank_runs
 from nnsweep.text import mask_secrets, printable, warn
 from nnsweep.tracking import models, query, recorded_run
@@ -273,7 +272,7 @@ def register_best(
         models.log_model(store, record.run_id, lambda: model),
         name=name,
         alias=alias,
-        description=summary + drop_head(model.about["card"], models.LONGEST_DESCRIPTION - len(summary)),
+        description=summary + models.shorten_card(model.about["card"], models.LONGEST_DESCRIPTION - len(summary)),
         tags={f"nnsweep.{key}": text for key, text in tags.items() if text},
     )
     address = mask_secrets(store.uri)

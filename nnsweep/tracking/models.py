@@ -43,7 +43,7 @@ _EXAMPLE, _REQUEST = "input_example.json", "serving_input_example.json"
 CARD = "model_card.md"
 """The file of a model's folder that tells a person what the model is for."""
 LONGEST_DESCRIPTION = 5000
-"""Characters that MLflow's databases keep of what is told of a version."""
+"""Characters that MLflow's databases keep of what is told of a model or a version."""
 
 
 def save_model_folder(model: Model, folder: Path, *, run_id: str | None = None, model_id: str | None = None) -> None:
@@ -208,6 +208,24 @@ def _read_ensemble(store: Store, run_id: str, title: str) -> Model:
             raise DataError(f"{title}: {what}; make the ensemble again") from error
 
 
+def shorten_card(card: str, most: int = LONGEST_DESCRIPTION) -> str:
+    """Give a card as MLflow can show it: without head and title, cut before the first section that makes it too long.
+
+    Parameters
+    ----------
+    card : str
+        What `nnsweep.results.report.model_card.write_model_card` has written.
+    most : int
+        The most characters.
+    """
+    body = card.partition("\n# ")[2].partition("\n")[2].strip()
+    while len(body) > most:
+        body, _, cut = body.rpartition("\n\n## ")
+        if not body:
+            return cut[:most]
+    return body
+
+
 def find_logged_model(store: Store, run_id: str) -> str | None:
     """Give the id of the model that the store has of a run, if it has a whole one."""
     with explain_errors(store.uri):
@@ -255,6 +273,7 @@ def _create_logged_model(store: Store, run_id: str, model: Model) -> Iterator[Lo
     """Begin a model in the store: it is ready when the block ends, and has failed when the block raises."""
     about = {name: str(value) for name, value in model.about["run"].items() if value not in (None, "")}
     tags = {f"nnsweep.{name}": text for name, text in about.items() if name not in ("run_id", "name")}
+    tags |= {"mlflow.note.content": shorten_card(model.about["card"])} if "card" in model.about else {}
     with explain_errors(store.uri):
         backend = find_backend(store.uri)
         logged = backend.create_logged_model(store.experiment_id, name=NAME, source_run_id=run_id, tags=tags)

@@ -12,7 +12,8 @@ from nnsweep.cli.main import main
 from nnsweep.jobs.model_card import Peers, find_model_facts, make_model_with_card
 from nnsweep.model.packed import hash_weights
 from nnsweep.results.metrics import measure_text
-from nnsweep.tracking.models import CARD, make_model
+from nnsweep.tracking.connection import open_client
+from nnsweep.tracking.models import CARD, make_model, shorten_card
 from nnsweep.tracking.query import find_job_runs, find_runs_by_id, make_record
 from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import Store, find_store
@@ -104,7 +105,10 @@ def test_the_model_that_a_sweep_keeps_has_it(stores):
     models = Path(store.uri.removeprefix("sqlite:///")).parent / "mlartifacts" / "models"
     cards = [path.read_text(encoding="utf-8") for path in models.glob(f"*/artifacts/{CARD}")]
     assert len(cards) == len(KINDS)
-    assert make_model_with_card(store, record.run_id).about["card"] in cards
+    card = make_model_with_card(store, record.run_id).about["card"]
+    assert card in cards
+    (kept,) = open_client(store.uri).search_logged_models([store.experiment_id])
+    assert kept.tags["mlflow.note.content"] == shorten_card(card)
 
 
 def test_each_kind_says_what_it_predicts(stores):

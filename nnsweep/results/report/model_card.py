@@ -47,24 +47,6 @@ def write_model_card(facts: ModelFacts) -> str:
     return "\n".join(lines) + "\n"
 
 
-def drop_head(card: str, most: int) -> str:
-    """Give a card without its head and its title, cut before the first section that makes it too long.
-
-    Parameters
-    ----------
-    card : str
-        What `write_model_card` has written.
-    most : int
-        The most characters.
-    """
-    body = card.partition("\n# ")[2].partition("\n")[2].strip()
-    while len(body) > most:
-        body, _, cut = body.rpartition("\n\n## ")
-        if not body:
-            return cut[:most]
-    return body
-
-
 def _write_head(facts: ModelFacts) -> Iterator[str]:
     is_text = any(column["kind"] == "text" for column in facts.columns)
     yield from ("---", "license: unknown", "library_name: nnsweep")

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import yaml
 
-from nnsweep.results.report.model_card import drop_head, write_model_card
+from nnsweep.results.report.model_card import write_model_card
 from nnsweep.results.report.model_facts import ModelFacts
+from nnsweep.tracking.models import shorten_card
 from nnsweep.tracking.record import Evaluation, RunRecord
 
 GOLDEN = Path(__file__).with_name("model_card.md")
@@ -165,11 +166,11 @@ def test_passwords_in_the_data_are_masked(facts):
 
 def test_a_long_card_is_cut_between_sections(facts):
     card = write_model_card(facts)
-    body = drop_head(card, 10_000)
+    body = shorten_card(card, 10_000)
     assert body.startswith("This model tells")
     assert card.rstrip().endswith(body)
-    shorter = drop_head(card, len(body) - 1)
+    shorter = shorten_card(card, len(body) - 1)
     assert body.startswith(shorter)
     assert not body.removeprefix(shorter).strip("\n").startswith("-")
     assert "How to reproduce it" not in shorter
-    assert len(drop_head(card, 20)) <= 20
+    assert len(shorten_card(card, 20)) <= 20
