@@ -159,7 +159,7 @@ def _list_limits(facts: ModelFacts) -> Iterator[str]:
         yield f"Do not rely on it for what it has hardly seen in training: {join_words(rare, MOST_NAMES)}."
     yield (
         "Do not use it on rows unlike those that it was trained on: numbers outside the ranges above, categories that "
-        "are not listed, another place, time or device. It answers all the same, and nobody has measured how well."
+        "are not listed, another place, time or device. It answers nearly all of these, and nobody knows how well."
     )
     if facts.setting("group") is None:
         yield (
