@@ -6,10 +6,10 @@ Names, defaults and remarks are read off the files of the configuration, the use
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -18,6 +18,9 @@ from nnsweep.cli.commands import COMMANDS, SECTIONS, commands
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import conf_tree
 from nnsweep.text import find_nearest, printable, shorten
+
+if TYPE_CHECKING:  # the first screen must not wait for pydantic
+    from nnsweep.jobs.settings import SettingEntry
 
 EXAMPLES = {
     "nnsweep arch=shallow,wide,deep seed='range(0,5)'": "15 networks, a table",
@@ -76,6 +79,8 @@ def explain_topic(topic: str, folders: Sequence[Path]) -> str:
     ConfigError
         If there is no such topic.
     """
+    from nnsweep.jobs.settings import list_all_settings
+
     groups = _list_groups(folders)
     group, _, name = topic.partition("=")
     found = [_explain_command(topic)] if topic in COMMANDS else []
@@ -83,12 +88,12 @@ def explain_topic(topic: str, folders: Sequence[Path]) -> str:
     if found:  # init is both
         return "\n\n".join(found)
     if group in groups and name in groups[group]:
-        return _list_settings(folders, {group: [name]}, f"{group}.")
-    everything = {group: names for group, names in groups.items() if group != conf_tree.PRESETS}
+        heading = textwrap.fill(_summarize_choice(group, name, folders), _measure_width())
+        return f"{heading}\n{_list_settings(_find_settings(folders, {group: [name]}))}".rstrip()
     if topic == ALL:
-        lines = _list_settings(folders, conf_tree.read_chosen(folders, {}), "")
+        lines = _list_settings(_find_settings(folders, {"": [""], **conf_tree.read_chosen(folders, {})}))
         return f"{lines}\n\nThese are the settings of the usual choices. Those of others: nnsweep help schedule=step"
-    if "." in topic and (lines := _list_settings(folders, everything, topic)):
+    if lines := _list_settings(one for one in list_all_settings(folders[:-1]) if one.key == topic):
         return lines
     nearest = find_nearest(topic, [*COMMANDS, ALL, *groups])
     way_out = f"did you mean {nearest!r}?" if nearest else "nnsweep --help lists what there is"
@@ -126,7 +131,7 @@ def _explain_group(group: str, names: Sequence[str], folders: Sequence[Path]) ->
         for name in names
     ]
     usual = conf_tree.read_chosen(folders, {}).get(group)
-    if usual and (settings := _list_settings(folders, {group: usual}, f"{group}.")):
+    if usual and (settings := _list_settings(_find_settings(folders, {group: usual}))):
         lines += ["", f"Settings of {group}={usual[0]}:", settings]
     other = next((name for name in names if [name] != usual), names[0])
     return "\n".join([*lines, "", f"nnsweep help {group}={other} lists the settings of another."])
@@ -145,24 +150,25 @@ def _summarize_choice(group: str, name: str, folders: Sequence[Path]) -> str:
     return maker.__doc__.partition("\n")[0].replace("`", "")
 
 
-def _list_settings(folders: Sequence[Path], choices: Mapping[str, Sequence[str]], beginning: str) -> str:
-    """Write each setting whose name begins so as ``key=default``, with its remark."""
-    width, remarks = _measure_width(), conf_tree.read_remarks(folders, choices)
-    lines = []
-    for key, value in _walk(conf_tree.list_choice_settings(folders, choices)):
-        if key.startswith(beginning) and not key.startswith("hydra.") and not key.endswith(".name"):
-            entry = f"{key}={_show(value)}"
-            remark = textwrap.wrap(remarks.get(key, ""), width - 6)
-            lines += [f"  {entry}", *(f"      {line}" for line in remark)]
+def _find_settings(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) -> "Iterator[SettingEntry]":
+    """Find the settings of some choices; ``""`` stands for those of the main file."""
+    from nnsweep.jobs.settings import list_all_settings
+
+    for entry in list_all_settings(folders[:-1]):
+        if entry.choice in choices.get(entry.group if entry.choice else "", ()):
+            yield entry
+
+
+def _list_settings(entries: "Iterable[SettingEntry]") -> str:
+    """Write each setting as ``key=default`` with what it takes, and its meaning below; one of several choices once."""
+    width, lines = _measure_width(), []
+    for entry in {entry.key: entry for entry in entries}.values():
+        takes = f"  ({entry.allowed})" if entry.allowed else ""
+        lines += textwrap.wrap(
+            f"{entry.key}={_show(entry.default)}{takes}", width, initial_indent="  ", subsequent_indent=6 * " "
+        )
+        lines += textwrap.wrap(entry.meaning, width, initial_indent=6 * " ", subsequent_indent=6 * " ")
     return "\n".join(lines)
-
-
-def _walk(settings: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            yield from _walk(value, f"{start}{name}.")
-        else:
-            yield f"{start}{name}", value
 
 
 def _show(value: Any) -> str:
