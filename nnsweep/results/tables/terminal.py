@@ -65,7 +65,7 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
             justify="right" if name in numbers else "left",
             overflow="fold",
             width=widths.get(name),
-            max_width=WIDEST_CELL,
+            max_width=_limit_cells(name, width),
             vertical="top",
         )
     lines = []
@@ -97,9 +97,14 @@ def _measure_plain_columns(columns: Mapping[str, Sequence[str]], width: int) -> 
     for name, column in columns.items():
         texts = [*break_heading(name).split("\n"), *column]
         widths[name] = max(map(len, texts))
-        if widths[name] > WIDEST_CELL or not all(text.isascii() and text.isprintable() for text in texts):
+        if widths[name] > _limit_cells(name, width) or not all(text.isascii() and text.isprintable() for text in texts):
             return {}
     return widths if sum(widths.values()) + 2 * (len(widths) - 1) <= width else {}
+
+
+def _limit_cells(column: str, width: int) -> int:
+    """Say how wide the cells of a column may be; a name may take half of the terminal, since folded ones read badly."""
+    return max(WIDEST_CELL, width // 2) if column == "name" else WIDEST_CELL
 
 
 def list_columns(runs: pd.DataFrame) -> list[str]:
@@ -119,8 +124,9 @@ def list_columns(runs: pd.DataFrame) -> list[str]:
 def choose_columns(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
     """Choose name and result always, and as many other columns as there is room for."""
     fitting: list[str] = []
+    limits = {name: _limit_cells(name, width) for name in cells}
     for name, column in cells.items():
-        needed = min(WIDEST_CELL, max(map(len, [*break_heading(name).split("\n"), *column]))) + 2
+        needed = min(limits[name], max(map(len, [*break_heading(name).split("\n"), *column]))) + 2
         if len(fitting) < 2 or needed <= width:
             fitting.append(name)
             width -= needed

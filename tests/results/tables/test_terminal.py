@@ -102,6 +102,16 @@ def test_of_many_reasons_the_first_ten_are_told():
     assert "30 further runs did not finish: see the columns state and reason" in text
 
 
+def test_a_name_of_forty_letters_stays_in_one_line():
+    name = "a-long-name-of-a-run-with-all-that-it-is"
+    runs = [
+        RunRecord(run_id=end, name=name + end, state="finished", metrics={"test_accuracy": 0.5}) for end in ("", "s")
+    ]
+    assert f"{name}    0.5000" in shown(frame(runs[:1]))
+    assert f"{name}s" not in shown(frame(runs))
+    assert f"{name}s" in shown(frame(runs), 100)
+
+
 def test_what_does_not_fit_is_named(runs):
     assert "not shown: state, best_val_accuracy, seed" in " ".join(shown(runs, 34).split())
 
@@ -119,6 +129,6 @@ def test_a_setting_that_repeats_another_gives_way_to_results():
             for arch, sizes in [("shallow", "8"), ("wide", "20-20"), ("deep", "4-6-4")]
         ]
     )
-    text = shown(runs, 76)
+    text = shown(runs, 80)
     assert "not shown: hidden_layer_sizes" in text
     assert "epoch" in text
