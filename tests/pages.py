@@ -5,6 +5,7 @@ the program itself, in this process and in the working folder.
 """
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import tomllib
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import click
@@ -26,6 +28,16 @@ ENDLESS = ("ui",)
 """Commands that do not end: only their options are read."""
 CORPUS = ("data=newsgroups", "experiment=notebook")
 """Words that need the 20 newsgroups."""
+
+
+def load_tool(name: str) -> ModuleType:
+    """Import one of the programs of the folder tools, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
 
 
 class Block(NamedTuple):

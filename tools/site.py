@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from reference import WRITERS, write_reference
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "build" / "pages"
 DOCS = Path("docs")
@@ -76,11 +78,12 @@ def rewrite_links(text: str, source: Path) -> tuple[str, set[Path]]:
 
 def is_generated(target: Path) -> bool:
     """Tell whether a page of the site is made of the code."""
-    return False
+    return target.is_relative_to(DOCS) and target.relative_to(DOCS).as_posix() in WRITERS
 
 
 def write_pages(folder: Path) -> None:
     """Write all pages of the site, and the files that they link to, into an empty folder."""
+    write_reference(folder)
     waiting = [path.relative_to(ROOT) for pattern in BEGINNINGS for path in sorted(ROOT.glob(pattern))]
     seen = {*waiting}
     while waiting:

@@ -78,7 +78,7 @@ def test_the_comments_of_the_files_are_shown_beside_the_settings():
     (patience,) = complete_command_line(["trainer.pati"])
     assert patience.remark.startswith("end when the selected measure has not improved")
     (batch_size,) = complete_command_line(["trainer=full_batch", "trainer.batch"])
-    assert batch_size.remark == "all samples in one step"
+    assert batch_size.remark == "examples in each step; null: all of them"
 
 
 def test_word_settings_offer_values_and_others_their_default():
