@@ -14,7 +14,7 @@ from nnsweep.errors import ConfigError
 from nnsweep.results.factors import drop_constant
 from nnsweep.results.frame import FIRST, LAST, plain
 from nnsweep.results.notebook import embed_figure, make_html_table, make_output
-from nnsweep.results.selection import rank_runs
+from nnsweep.results.selection import find_metric, rank_runs
 from nnsweep.results.tables.formats import Html, Markdown
 from nnsweep.results.tables.terminal import break_heading, choose_columns, list_columns, list_notes, write_short
 from nnsweep.results.wording import count
@@ -113,7 +113,10 @@ def _summarize(runs: "Runs", width: int) -> _Summary:
     if all(state == "finished" for state in plain(runs["state"])):
         telling = telling.drop(columns="state")
     head = telling.iloc[:MOST_ROWS]
-    cells = {name: [write_short(name, value) for value in plain(head[name])] for name in list_columns(telling)}
+    cells = {
+        name: [write_short(name, value) for value in plain(head[name])]
+        for name in list_columns(telling, find_metric(runs))
+    }
     fitting = choose_columns({name: column for name, column in cells.items() if any(column)}, width)
     notes = [] if ACTION in runs.columns else list_notes(rank_runs(pd.DataFrame(runs)), [])
     hidden = [(len(runs) - len(head), "run"), (len(runs.columns) - len(fitting), "column")]

@@ -52,7 +52,10 @@ def make_terminal_table(runs: pd.DataFrame, *, width: int = 80, title: str = "")
     shown = drop_constant(rank_runs(runs))
     if set(plain(shown["state"])) <= {"finished"}:
         shown = shown.drop(columns="state")
-    cells = {name: [write_short(name, value) for value in plain(shown[name])] for name in list_columns(shown)}
+    cells = {
+        name: [write_short(name, value) for value in plain(shown[name])]
+        for name in list_columns(shown, find_metric(runs))
+    }
     fitting = choose_columns(cells, width)
     columns = {name: cells[name] for name in shown.columns if name in fitting}
     numbers = {name for name in columns if pd.api.types.is_numeric_dtype(shown[name])}
@@ -107,13 +110,13 @@ def _limit_cells(column: str, width: int) -> int:
     return max(WIDEST_CELL, width // 2) if column == "name" else WIDEST_CELL
 
 
-def list_columns(runs: pd.DataFrame) -> list[str]:
-    """Name the columns worth showing, the most telling first; those that a user has added are."""
+def list_columns(runs: pd.DataFrame, metric: str) -> list[str]:
+    """Name the columns worth showing where runs are ranked by a metric, the most telling first."""
     distinct = distinct_settings(runs)
     repeated = [name for name in list_settings(runs) if name not in distinct]
     known = {*FIRST, *METRICS, *LAST, *list_settings(runs)}
     added = [name for name in runs.columns if name not in known and not is_result(name)]
-    metrics = name_epoch_metrics(find_metric(runs))
+    metrics = name_epoch_metrics(metric)
     measured = [name for name in runs.columns if find_validation_metric(name) and name not in ("test_cost", *added)]
     results = (f"best_val_{metrics.selected.removeprefix('test_')}", *distinct, *measured)
     more = ("best_epoch", metrics.best, "duration_seconds", "n_parameters", *repeated)

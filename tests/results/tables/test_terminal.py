@@ -17,6 +17,7 @@ def shown(runs, width=80, **options):
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
+MEASURES = ("accuracy", "log_loss")
 GOLDEN = """\
                                       best_
                                        val_  best_     test_  duration_
@@ -86,6 +87,22 @@ def test_user_text_is_neither_markup_nor_control(odd_runs):
     assert "[red]text[/red]" in text
     assert r"\x1b[2J" in text
     assert "\x1b" not in text
+
+
+def test_the_measure_that_selects_is_the_one_that_is_shown():
+    runs = [
+        RunRecord(
+            run_id=str(seed),
+            name=f"20-20-tanh-inv-s{seed}",
+            state="finished",
+            settings={"seed": seed, "trainer.select": "val_log_loss"},
+            metrics={f"{part}_{name}": 0.5 + seed / 10 for part in ("best_val", "test") for name in MEASURES},
+        )
+        for seed in (0, 1)
+    ]
+    heading = shown(frame(runs), 60).partition("─")[0]
+    assert "accuracy" not in heading
+    assert heading.count("log_") == 2  # best_val_log_loss, and test_log_loss
 
 
 def test_runs_that_ended_alike_share_a_line():
