@@ -181,7 +181,8 @@ def write_metrics(connection: sql.Connection, values: Sequence[tuple[str, int, P
     """Record values with their runs and times; the last one of each metric is the latest by step, time and value."""
     rows = []
     latest: dict[tuple[str, str], tuple[int, int, float]] = {}
-    for run_id, time_ms, (name, value, step) in values:
+    for run_id, time_ms, (name, number, step) in values:
+        value = float(number)  # psycopg takes no arrays of whole numbers and others
         rows.append((name, value, time_ms, run_id, step, False))
         place, order = (name, run_id), (step, time_ms, value)
         if place not in latest or latest[place] < order:

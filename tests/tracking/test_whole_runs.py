@@ -39,6 +39,13 @@ def test_whole_runs_read_as_if_written_by_mlflows_client(asked: Backend, experim
     assert times == {new.end_time}
 
 
+def test_a_value_may_be_a_whole_number(database: str):
+    asked, values = rows(database), {"n_parameters": 34, "test_accuracy": 0.5}
+    whole = entry(metrics=[Point(name, value) for name, value in values.items()])
+    (run_id,) = asked.record_runs(asked.create_experiment(unused("study"), PLACE), [whole])
+    assert asked.get_run(run_id).data.metrics == values
+
+
 TABLES = {
     "runs": "SELECT * FROM runs WHERE run_uuid = :run",
     "tags": "SELECT * FROM tags WHERE run_uuid = :run",
