@@ -116,7 +116,7 @@ def _refuse_foreign_options(kind: str) -> None:
     """Refuse the options that were given although only another kind of table has them."""
     for name in ONLY[kind]:
         if is_given(name):
-            option = f"--{name.replace('_', '-')}"
+            option = "--measure" if name == "metric" else f"--{name.replace('_', '-')}"
             raise ConfigError(f"{option} is for --to {kind} tables only: leave it out, or add --to {kind}")
 
 

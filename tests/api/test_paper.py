@@ -100,7 +100,7 @@ def test_on_the_terminal_it_is_latex(swept):
     [
         (("--to", "paper", "--columns", "name"), "--columns is for --to data tables only"),
         (("--to", "paper", "--histories"), "--histories is for --to data tables only"),
-        (("--metric", "val_accuracy"), "--metric is for --to paper tables only"),
+        (("--metric", "val_accuracy"), "--measure is for --to paper tables only"),
         (("--two-column",), "--two-column is for --to paper tables only"),
         (("--to", "paper", "-o", "table.parquet"), "cannot be written as parquet; use one of latex"),
         (("--to", "paper", "--filter", "seed > 99"), "no run finished with a test accuracy"),
