@@ -17,8 +17,8 @@ from reference import WRITERS, write_reference
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "build" / "pages"
 DOCS = Path("docs")
-BEGINNINGS = ("docs/**/*.md", "experiments/**/README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-"""Which pages there are, whoever links to them."""
+BEGINNINGS = ("docs/**/*.md", "experiments/**/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/site/*")
+"""Which pages there are, whoever links to them, and what makes them look as they do."""
 MOVED = {Path("CONTRIBUTING.md"): Path("contributing.md"), Path("CHANGELOG.md"): Path("changelog.md")}
 """Where pages lie in the site if it is not where they lie below docs/."""
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
