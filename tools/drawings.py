@@ -38,7 +38,8 @@ class Drawing:
     """
 
     def __init__(self, height: float, title: str) -> None:
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'
+        size = f'viewBox="0 0 {WIDTH} {height}" width="{1.2 * WIDTH:.0f}" height="{1.2 * height:.0f}"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
         arrow = '<path d="M0 0L8 4L0 8z" style="fill:var(--soft)"/>'
         tip = '<marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         styles = f"<style>{_STYLE}</style><defs>{tip}{arrow}</marker></defs>"
@@ -102,7 +103,7 @@ def read_rows(name: str) -> Iterator[dict[str, str]]:
 
 ROOMS = {  # where each stands: column from 0 to 3, row from 0, and what is in it
     "cli": (1, 0, "commands"),
-    "api": (1, 1, "one function a question"),
+    "api": (1, 1, "what Python calls"),
     "jobs": (1, 2, "grid, plan, workers"),
     "estimator": (0, 3, "scikit-learn"),
     "results": (2, 3, "statistics, reports"),
@@ -152,7 +153,7 @@ def draw_rooms() -> Drawing:
         drawing.text(x + width / 2, y + 20, room, "bold mid")
         drawing.text(x + width / 2, y + 37, ROOMS[room][2], "soft mid")
     drawing.text(374, 322, "records", "soft end")
-    drawing.text(424, 480, "measures", "soft end")
+    drawing.text(412, 480, "measures", "soft end")
     for y, dash, words in ((544, "", "may import this, and all behind it"), (566, "5 4", "may import this alone")):
         drawing.line((96, y), (136, y), colour="soft", dash=dash, is_arrow=True)
         drawing.text(146, y + 4, words, "soft")
