@@ -100,8 +100,8 @@ def ask_question(study: Study) -> str:
     if not 0 < len(names) <= MOST_NAMED:
         return f"Which of {n_configurations:,} configurations works best{_name_data(study)}?"
     nouns = [NOUNS.get(name, short_name(name, names).replace("_", " ")) for name in names]
-    work = "work" if len(nouns) > 1 or nouns[0].endswith("s") else "works"
-    return f"Which {join_words(nouns)} {work} best{_name_data(study)}?"
+    is_plural = len(nouns) > 1 or (nouns[0].endswith("s") and not nouns[0].endswith("ss"))
+    return f"Which {join_words(nouns)} {'work' if is_plural else 'works'} best{_name_data(study)}?"
 
 
 def _name_data(study: Study) -> str:

@@ -53,6 +53,15 @@ def test_depth_and_width_are_named_where_they_tell_the_layers(study_of):
     )
 
 
+def test_a_noun_that_ends_with_two_s_is_no_plural():
+    records = [
+        replace(record, run_id=loss, settings=record.settings | {"loss": loss})
+        for loss in ("huber", "squared_error")
+        for record in runs_of({"8": [0.9]})
+    ]
+    assert ask_question(Study(runs=frame(records))) == "Which loss works best on digits?"
+
+
 def test_architectures_are_asked_for_by_name():
     extents = {"small": {"depth": 1.0, "width": 8.0}, "deep": {"depth": 2.0, "width": 20.0}}
     records = [
