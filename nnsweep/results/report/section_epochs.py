@@ -71,7 +71,7 @@ def predict_means(study: Study) -> list[PredictedMean]:
 def _predict_mean(study: Study, label: str, rows: list[int], is_improving: NDArray[np.bool_]) -> PredictedMean:
     """Predict the mean of a configuration; a run that finished and no longer improves keeps its best accuracy."""
     ends = predict_ends(study.runs.iloc[rows], study.histories, confidence=PREDICTED_WITH).reset_index(drop=True)
-    numbers = ends[["now", "value", "low", "high"]]
+    numbers = ends[["now", "value", "low", "high"]].copy()
     absent = numbers["value"].isna().to_numpy()
     note = ""
     if (absent & is_improving).any():
