@@ -71,9 +71,11 @@ def pack_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
     >>> np.load(io.BytesIO(pack_arrays({"a": np.arange(3)})))["a"]
     array([0, 1, 2])
     """
-    if any(array.dtype.hasobject or array.nbytes > _LARGEST // len(arrays) for array in arrays.values()):
+    if any(array.dtype.hasobject for array in arrays.values()):
+        raise ValueError("Object arrays cannot be saved: they would have to be pickled")
+    if any(array.nbytes > _LARGEST // len(arrays) for array in arrays.values()):
         file = io.BytesIO()
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
         return file.getvalue()
     files, entries, position = [], [], 0
     for name, array in arrays.items():
