@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.version import Version
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -53,6 +55,7 @@ def log_loss_at(temperatures, outputs, y, weight):
     return np.average(logsumexp(scaled, axis=2) - scaled[:, np.arange(len(y)), y], axis=1, weights=weight)
 
 
+@pytest.mark.skipif(Version(sklearn.__version__) < Version("1.8"), reason="scikit-learn has it since 1.8")
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("scale", [0.2, 1.0, 5.0])
 def test_the_temperature_is_that_of_scikit_learn(seed, scale):
