@@ -137,7 +137,7 @@ def write(model: Model, file: BinaryIO) -> None:
     arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
     for number, layer in enumerate(model.layers):
         arrays |= {f"{kind}{number}": array for kind, array in zip(_KINDS, layer, strict=False)}
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    np.savez_compressed(file, **arrays)
 
 
 def read(path: str | Path) -> Model:

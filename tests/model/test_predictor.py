@@ -25,6 +25,7 @@ from nnsweep.model.packed import bundle_predictor
 from nnsweep.model.predictor import ABOUT, ADDED_VARIANCE, FORMAT, predict_values, predictions, read, write
 
 SETTINGS = {"leaky_relu": {"negative_slope": 0.03}, "elu": {"alpha": 1.7}}
+LAYERS = ("W0", "b0", "W1", "b1", "W2", "b2")
 SPREAD = np.concatenate(
     [np.linspace(-45, 45, 4001), np.geomspace(1e-320, 1e300, 500), -np.geomspace(1e-320, 1e300, 500)]
 )
@@ -150,6 +151,8 @@ def test_a_file_gives_back_what_was_written(dtype, network, preparation, cats, t
     model = network(preparation, "elu", dtype)
     with open(tmp_path / "model.npz", "wb") as file:
         write(model, file)
+    with np.load(tmp_path / "model.npz") as file:
+        assert {name for name in file.files if not name.startswith(predictor.PREPARATION)} == {ABOUT, *LAYERS}
     kept = read(tmp_path / "model.npz")
     assert kept.about == model.about
     assert [(W.dtype, b.dtype) for W, b in kept.layers] == 3 * [(np.dtype(dtype), np.dtype(dtype))]
