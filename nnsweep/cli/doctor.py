@@ -23,7 +23,7 @@ from nnsweep.jobs import conf_tree
 from nnsweep.jobs.machine import count_physical_cores, measure_memory
 from nnsweep.results.wording import count, size
 
-FOR_DEVELOPERS = ("dev", "bench")
+FOR_DEVELOPERS = ("dev", "bench", "docs")
 """Extras that nobody misses who only uses nnsweep."""
 NEEDED_PLUGINS = ("GridSweeper", "StackedLauncher")
 """The classes that Hydra must find."""
