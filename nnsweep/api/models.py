@@ -11,7 +11,6 @@ from nnsweep.data.problems import combine_problems
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.files import expand_home, temporary_folder, whole_file
 from nnsweep.jobs.consistency import require_consistent
-from nnsweep.jobs.model_card import make_model_with_card
 from nnsweep.model import predictor
 from nnsweep.model.predictor import Model
 from nnsweep.results.frame import frame
@@ -180,6 +179,8 @@ def save_model(found: FoundModel, output: Path) -> Path:
     DataError, DifferenceError, StoreError
         If the run has not left what a model needs, or cannot be read.
     """
+    from nnsweep.jobs.model_card import make_model_with_card  # which a prediction does not need
+
     suffix = output.suffix.lower()
     if suffix not in (".onnx", ".npz", ""):
         raise ConfigError(
@@ -244,6 +245,8 @@ def register_best(
     StoreError
         If the store cannot be used.
     """
+    from nnsweep.jobs.model_card import make_model_with_card
+
     check_name(experiment or "")
     address = resolve_uri(uri, Path.cwd())
     if name is not None:
