@@ -39,8 +39,8 @@ SUBJECTS = {
 TASKS: dict[Task, str] = {"classification": "Classes", "multilabel": "Several labels", "regression": "Numbers"}
 REFERENCES = {"${nnsweep_cores:}": "the number of physical cores", "???": "none, it must be given"}
 _CODE = re.compile(
-    r"`[^`]*`|\b[\w.]+=(?:\[[^\]]*\]|[\w./,-]*\w)|\[[^\]]*\]|\{[^}]*\}|\bsqlite:/+[\w.]+|(?<![\w-])--?[a-z][\w-]*"
-    r"|\b[A-Z]+(?:_[A-Z]+)+\b|\b\w+(?:_\w+)+\b|\b[a-z]\w*\.[a-z]\w+\b"
+    r"`[^`]*`|pip install '[^']*'|\b[\w./]+=(?:\[+[^\]]*\]+|[\w./:,-]*\w)|\[+[^\]]*\]+|\{[^}]*\}|\bsqlite:/+[\w.]+"
+    r"|(?<![\w-])--?[a-z][\w-]*|\b[A-Z]+(?:_[A-Z]+)+\b|(?<!\w)\.?\b[a-z]\w*(?:\.[a-z]\w+)+\b|\b\w+(?:_\w+)+\b"
 )
 """What is set as code in a plain text: settings, names, lists, options."""
 
@@ -52,8 +52,8 @@ def mark_code(text: str) -> str:
 
 def make_sentence(remark: str) -> str:
     """Make a sentence of a remark; it keeps its small letter if it begins with a value that it explains."""
-    begins_with_value = re.match(r"\w+:|[a-z]\w*[.=_]", remark)
-    return mark_code(f"{remark if begins_with_value else remark[:1].upper() + remark[1:]}.")
+    is_kept = re.match(r"\w+:|[a-z]\w*[.=_]|nnsweep", remark)
+    return mark_code(f"{remark if is_kept else remark[:1].upper() + remark[1:]}{'' if remark[-1:] in '.?' else '.'}")
 
 
 def read_description(function: Callable[..., Any]) -> str:
@@ -107,7 +107,7 @@ def write_settings() -> Iterator[str]:
 
 def write_choices(group: str, entries: Iterable[SettingEntry]) -> Iterator[str]:
     """Write a group: the settings that several of its choices have, then each choice with those that it has alone."""
-    names = list_names(group) if group in GROUPS else list_groups([CONF])[group]
+    names, start = list_names(group) if group in GROUPS else list_groups([CONF])[group], f"{group.replace('/', '.')}."
     alike: dict[tuple[str, str, str], list[SettingEntry]] = {}
     for one in sorted(entries, key=lambda one: names.index(one.choice)):
         alike.setdefault((one.key, one.meaning, one.allowed), []).append(one)
@@ -126,7 +126,7 @@ def write_choices(group: str, entries: Iterable[SettingEntry]) -> Iterator[str]:
                 anchored.add(one.key)
         of_some = [same for same in shared if len(same) < len(names)]
         if keys := [same[0].key for same in of_some if name in {one.choice for one in same}]:
-            links = [f"[`{key.removeprefix(f'{group}.')}`](#{make_anchor(key)})" for key in keys]
+            links = [f"[`{key.removeprefix(start)}`](#{make_anchor(key)})" for key in keys]
             yield f"Shared settings: {', '.join(links)}.\n"
 
 
@@ -142,7 +142,10 @@ def write_entry(same: list[SettingEntry], n_choices: int = 0, *, is_first: bool 
     """Write a setting that some choices have in the same way; the first of a key has its anchor."""
     one, defaults = same[0], dict.fromkeys(write_default(one.default) for one in same)
     whose = {text: [f"`{one.choice}`" for one in same if write_default(one.default) == text] for text in defaults}
-    told = [text if len(whose) == 1 else f"{text} ({', '.join(names)})" for text, names in whose.items()]
+    most = max(whose, key=lambda text: len(whose[text]))
+    usual = most if 2 * len(whose[most]) > len(same) else ""
+    told = [usual] if usual else []
+    told += [f"{text} ({', '.join(names)})" for text, names in whose.items() if text != usual]
     choices = ", ".join(f"`{one.choice}`" for one in same)
     lines = [
         f"{make_sentence(one.meaning)}<br>",
