@@ -40,7 +40,7 @@ TASKS: dict[Task, str] = {"classification": "Classes", "multilabel": "Several la
 REFERENCES = {"${nnsweep_cores:}": "the number of physical cores", "???": "none, it must be given"}
 _CODE = re.compile(
     r"`[^`]*`|pip install '[^']*'|\b[\w./]+=(?:\[+[^\]]*\]+|[\w./:,-]*\w)|\[+[^\]]*\]+|\{[^}]*\}|\bsqlite:/+[\w.]+"
-    r"|(?<![\w-])--?[a-z][\w-]*|\b[A-Z]+(?:_[A-Z]+)+\b|(?<!\w)\.?\b[a-z]\w*(?:\.[a-z]\w+)+\b|\b\w+(?:_\w+)+\b"
+    r"|(?<![\w-])--?[a-z][\w-]*|\b[A-Z]+(?:_[A-Z]+)+\b|(?<!\w)\.?\b[a-z]\w*(?:\.[a-z]\w+)+\b|\b\w+(?:_\w+)+(?:\.\w+)?\b"
 )
 """What is set as code in a plain text: settings, names, lists, options."""
 
@@ -169,7 +169,7 @@ def write_commands() -> Iterator[str]:
         "recorded. `nnsweep help COMMAND` prints the same in a terminal.\n"
     )
     yield "## A sweep {#sweep}\n"
-    yield "```sh\nnsweep [OPTIONS] [SETTING=VALUE[,VALUE...]]...\n```\n"
+    yield "`nnsweep [OPTIONS] [SETTING=VALUE[,VALUE...]]...`\n"
     yield from (f"`{option}`\n:   {make_sentence(what)}\n" for option, what in OPTIONS.items())
     for section, names in SECTIONS.items():
         yield f"## {section}\n"
@@ -179,9 +179,10 @@ def write_commands() -> Iterator[str]:
 
 def write_command(name: str) -> Iterator[str]:
     """Write what the help of one command says."""
-    command = commands.get_command(click.Context(commands), name)
+    program = click.Context(commands, info_name="nnsweep", **commands.context_settings)
+    command = commands.get_command(program, name)
     assert command is not None
-    context = click.Context(command, info_name=f"nnsweep {name}")
+    context = click.Context(command, info_name=name, parent=program)
     yield f"### `nnsweep {name}` {{#{name}}}\n"
     yield f"`{' '.join(command.get_usage(context).removeprefix('Usage: ').split())}`\n"
     for paragraph in cleandoc(command.help or "").split("\n\n"):
