@@ -271,7 +271,7 @@ def _compare_categories(frame: "pd.DataFrame", split: Split, preparation: Prepar
 
 
 def _refuse_overflow(X: Features, its: NDArray[np.intp], rows: TypedTable) -> None:
-    """Refuse numbers of a part (n_samples, n_features) that standardising has brought beyond those of a network."""
+    """Refuse numbers of a part (n_samples, n_features) that standardizing has brought beyond those of a network."""
     numbers = [name for name, kind in rows.kinds.items() if kind == "number"]
     block = X[:, : len(numbers)]
     block = block if isinstance(block, np.ndarray) else np.asarray(block.toarray())

@@ -1,4 +1,4 @@
-"""Synchronising: what job folders have and a store has not is sent to it, as often as anyone asks.
+"""Synchronizing: what job folders have and a store has not is sent to it, as often as anyone asks.
 
 It is how the results of a sweep come into a store that was away, or into another one.
 """
@@ -24,7 +24,7 @@ _SUMMARY = (PLAN, "table.csv", "table.md", "table.html")
 
 @dataclass
 class SyncResult:
-    """What came of a synchronisation.
+    """What came of a synchronization.
 
     Attributes
     ----------

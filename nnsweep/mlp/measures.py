@@ -42,7 +42,7 @@ COST = Measure(
     bounds=(0.0, math.inf),
     evaluate=_mean_cost,
 )
-"""What the training minimises, as a measure; it is measured of every part, so nobody needs to ask for it."""
+"""What the training minimizes, as a measure; it is measured of every part, so nobody needs to ask for it."""
 
 MeasureNames: TypeAlias = Annotated[tuple[str, ...], "of MEASURES"]
 SelectName: TypeAlias = Annotated[str, "one of SELECTABLE"]

@@ -207,7 +207,7 @@ def _outputs(member: ModelMember, X: Any) -> NDArray[np.float64]:
 
 
 def _interpret(model: Model, member: ModelMember, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make probabilities of logits, or predictions in the targets' units of standardised ones."""
+    """Make probabilities of logits, or predictions in the targets' units of standardized ones."""
     if model.task == "regression":
         mean, scale = restoration(model)
         return np.asarray(outputs * scale + mean)

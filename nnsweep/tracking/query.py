@@ -1,6 +1,6 @@
 """Queries: which runs of a store are meant, as records of what became of them.
 
-They are found by sweep, id or name. Of several runs with one key, only one counts; a run that cannot be used as it is
+They are found by sweep, id or name. Of several runs with one key, only one counts; a run that cannot be used
 is named and left out.
 """
 

@@ -59,7 +59,7 @@ def configurations(
     runs : pandas.DataFrame
         A frame of runs.
     metric : str, optional
-        The column to summarise.
+        The column to summarize.
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
     confidence : float
