@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def test_the_wheel_has_its_configurations_and_its_plugin(installed):
         str(path.relative_to(installed)) for path in installed.rglob("*")
     }
     assert not {name for name in names if name.startswith(("tests", "experiments", "conf"))}
+
+
+def test_the_source_has_what_runs_its_tests_and_nothing_stray(installed):
+    (source,) = (installed.parent / "dist").glob("*.tar.gz")
+    with tarfile.open(source) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    assert {"tests/conftest.py", "docs/index.md", "experiments/README.md", "constraints.txt"} - names == set()
+    if (CHECKOUT / ".git").exists():
+        kept = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=CHECKOUT)
+        assert names - {*kept.splitlines()} == {"PKG-INFO"}
 
 
 def test_a_sweep_runs_from_the_wheel_in_an_empty_folder(installed, tmp_path):
