@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "CHANGELOG.md").is_file(), reason="t
 def test_the_newest_release_of_the_changelog_is_this_version():
     headings = re.findall(r"^## (.+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     newest = next(heading for heading in headings if heading != "Unreleased")
-    assert re.fullmatch(re.escape(nnsweep.__version__) + r" – \d{4}-\d\d-\d\d", newest)
+    assert re.fullmatch(re.escape(nnsweep.__version__) + r" \u2013 \d{4}-\d\d-\d\d", newest)
 
 
 def test_a_tag_on_this_commit_is_this_version():
