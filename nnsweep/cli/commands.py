@@ -18,7 +18,7 @@ SECTIONS = {
     "Be surer": {
         "confirm": ("results", "train the best on new seeds"),
         "unseal": ("unsealing", "open a sealed test set"),
-        "verify": ("export", "check a table by the runs"),
+        "verify": ("export", "check a table or a model"),
         "reproduce": ("results", "train a run once more"),
     },
     "Set up": {

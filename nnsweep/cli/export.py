@@ -158,11 +158,13 @@ MOST_DIFFERENCES = 100
 @click.option("--retrain", type=click.IntRange(min=1), metavar="N", help="Train N runs again; no store is needed.")
 @file_option("--data-path", help="Where the data of --retrain are, if not where they were.")
 def verify_command(table: Path, *, uri: str | None, retrain: int | None, data_path: Path | None) -> None:
-    """Make an exported TABLE again from the store, and name the cells that differ.
+    """Make an exported TABLE again from the store, and name the cells that differ; or a saved model.
 
-    It reads the manifest beside the table. Runs that are new or gone are told too. The exit code is 0 if all is equal
-    and 6 if not. With --retrain no store is asked: keys and settings are compared with the configurations in the
-    manifest, and some runs, drawn at random, are trained again: their results must be the same bit for bit.
+    It reads the manifest beside the table. Runs that are new or gone are told too. A model is an .npz file or a folder
+    that nnsweep save has written: its weights and preparation are compared with its run, its card with the one within.
+    The exit code is 0 if all is equal and 6 if not. With --retrain no store is asked: keys and settings are compared
+    with the configurations in the manifest, and some runs, drawn at random, are trained again: their results must be
+    the same bit for bit.
 
     For example: nnsweep verify table.csv
     """
@@ -172,6 +174,10 @@ def verify_command(table: Path, *, uri: str | None, retrain: int | None, data_pa
         verification = retrain_sample(table, retrain, None if data_path is None else str(data_path))
     elif data_path is not None:
         raise ConfigError("--data-path is for --retrain: nothing else needs the data")
+    elif table.suffix.lower() == ".npz" or table.is_dir():
+        from nnsweep.api.verify_model import verify_model
+
+        verification = verify_model(table, uri)
     else:
         from nnsweep.api.verify import verify_table
 

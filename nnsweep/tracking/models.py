@@ -42,6 +42,8 @@ _TYPES = {"number": "double", "category": "string", "text": "string"}
 _EXAMPLE, _REQUEST = "input_example.json", "serving_input_example.json"
 CARD = "model_card.md"
 """The file of a model's folder that tells a person what the model is for."""
+MODEL_FILE = "artifacts/model.npz"
+"""The file of a model's folder with its network and preparation."""
 LONGEST_DESCRIPTION = 5000
 """Characters that MLflow's databases keep of what is told of a model or a version."""
 

@@ -18,7 +18,7 @@ from nnsweep.data.preparation import fit_preparation
 from nnsweep.errors import DataError
 from nnsweep.mlp.measures import MEASURES
 from nnsweep.model.ensemble import measure_values
-from nnsweep.model.predictor import FORMAT, Model, predict_values, predictions, read
+from nnsweep.model.predictor import FORMAT, Model, predict_values, predictions, read, write
 from nnsweep.results.tables.formats import FORMATS
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.connection import open_client
@@ -293,6 +293,56 @@ def test_a_saved_model_has_its_card_beside_it_and_in_it(nnsweep, study, sweep):
         json.loads(str(np.load("m.npz")["about"]))["card"] == read("folder/artifacts/model.npz").about["card"] == text
     )
     assert {one.key: one.value for one in onnx.load("o.onnx").metadata_props}["model_card"] == text
+
+
+@pytest.fixture
+def saved(nnsweep, study, sweep):
+    """Save a model as a file and as a folder; give its folder's path."""
+    for output in ("m.npz", "folder"):
+        assert nnsweep("save", GOOD, "--output", output).code == 0
+    return study / "folder"
+
+
+def test_a_saved_model_is_confirmed_by_its_run(nnsweep, saved):
+    for name in ("m.npz", "folder"):
+        said = nnsweep("verify", name)
+        assert (said.code, said.err) == (0, "")
+        assert said.out.startswith(f"{name}: weights (SHA-256 ")
+        assert f"preparation are those of {GOOD} (" in said.out
+
+
+def nudge(model):
+    (W, b), *others = model.layers
+    return model._replace(layers=[(W + np.float32(1e-6), b), *others])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (nudge, "its weights have the SHA-256 "),
+        (lambda model: model._replace(preparation=model.preparation | {"mean": model.preparation["mean"] + 1e-9}),
+         "the numbers of its preparation are not those of its run"),
+        (lambda model: model._replace(about=model.about | {"classes": ["a", "b", "c"]}), "its run says: classes"),
+        (lambda model: model._replace(about=model.about | {"card": "fine"}), "model_card.md is not the card in the"),
+    ],
+)  # fmt: skip
+def test_a_saved_model_that_was_changed_is_told(change, told, nnsweep, saved):
+    file = saved / "artifacts" / "model.npz"
+    model = change(read(file))
+    with open(file, "wb") as opened:
+        write(model, opened)
+    said = nnsweep("verify", "folder")
+    assert said.code == 6
+    assert said.out.startswith("folder: ")
+    assert told in said.out
+    assert "folder: 1 difference from the store; save the model again" in said.err
+
+
+def test_what_is_no_saved_model_is_told(nnsweep, study):
+    (study / "m.npz").write_bytes(b"no archive")
+    said = nnsweep("verify", "m.npz")
+    assert (said.code, said.out) == (4, "")
+    assert said.err.startswith("nnsweep: error: m.npz: is no model that nnsweep has saved (")
 
 
 @pytest.mark.parametrize(
