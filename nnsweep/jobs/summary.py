@@ -46,7 +46,7 @@ from nnsweep.tracking.ui import make_chart_link, make_compare_link, make_search_
 if TYPE_CHECKING:
     from nnsweep.jobs.model_card import Peers
 
-COMPARED = 10
+COMPARED = 3
 LINKED = 100
 """The most runs that the link to a chart names one by one."""
 DRAWN = ("learning_curves", "grid", "seeds", "cost", "parallel")
@@ -104,7 +104,7 @@ def print_places(records: Sequence[RunRecord], store: Store, folder: Path, *, ha
         *([f"Look at the curves: {_shorten_path(picture)}"] if picture.is_file() else []),
         f"Browse the curves:  {mask_secrets(ui)}",
         f"  charts   {mask_secrets(charts)}",
-        f"  compare  {mask_secrets(make_compare_link(store, best[:COMPARED]))}",
+        *([f"  compare  {mask_secrets(make_compare_link(store, best[:COMPARED]))}"] if len(best) > 1 else []),
         f"Say what won:       nnsweep report {which} --output report.html{where}",
         f"Export the table:   nnsweep export {which} --output table.csv{where}",
     ]
