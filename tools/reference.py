@@ -29,9 +29,9 @@ CONF = Path(conf_dir())
 PLAIN = {"": "A sweep's jobs", "tracking": "`tracking`", "sweep": "`sweep`"}
 """The headings of the settings that belong to no choice, by their group."""
 SUBJECTS = {
-    "Sweeps and their runs": ("api.sweep", "api.confirm", "api.load"),
+    "Sweeps and their runs": ("api.sweep", "api.load", "api.confirm"),
     "Reports": ("api.report", "results.labels"),
-    "Statistics": ("results.statistics",),
+    "Statistics": ("results.statistics.best_set", "results.statistics"),
     "Pictures": ("results.plots", "api.boundaries"),
     "Networks and searches for scikit-learn": ("estimator",),
 }
@@ -82,8 +82,8 @@ def write_settings() -> Iterator[str]:
     yield "# Settings\n"
     yield (
         "Everything that you can set, on the command line, in a file of your own, or as a keyword of `nnsweep.sweep`: "
-        "what it takes, its default, and what it means. A list of values, as in `seed=0,1,2`, makes a grid. In a "
-        "terminal, `nnsweep help trainer.patience` tells the same of one setting.\n"
+        "what it takes, its default, and what it means. A list of values, as in `seed=0,1,2`, makes a grid. In "
+        "Python, write `trainer__patience=5`. `nnsweep help trainer.patience` says the same of one setting.\n"
     )
     titles = [f"[`{group}`](#{group})" for group in (*chosen, PRESETS, "tracking", "sweep")]
     yield f"{', '.join(titles)}, [a sweep's jobs](#jobs), [launchers](#launchers)\n"
@@ -242,7 +242,10 @@ def write_python() -> Iterator[str]:
     stub = ast.parse((ROOT / "nnsweep" / "__init__.pyi").read_text(encoding="utf-8"))
     imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     names = [(node.module or "", alias.name) for node in imports for alias in node.names]
-    subjects = {title: [(m, n) for m, n in names if m.startswith(begins)] for title, begins in SUBJECTS.items()}
+    subjects = {
+        title: dict.fromkeys(name for begin in begins for name in names if name[0].startswith(begin))
+        for title, begins in SUBJECTS.items()
+    }
     assert sorted(name for found in subjects.values() for name in found) == sorted(names), "a name without a subject"
     for title, found in subjects.items():
         yield f"## {title}\n"

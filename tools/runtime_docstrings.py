@@ -15,10 +15,17 @@ import nnsweep
 
 _NAME = re.compile(rf"(?<!`)`(?:nnsweep\.)?({'|'.join(nnsweep.__all__)})`(?!`)")
 _CHOICES = re.compile(r"^(\w+(?:, \w+)* : )\{(.+)\}", re.MULTILINE)
+_SEVERAL = re.compile(r"^(\w+(?:, \w+)+)( : .*)?\n((?: .*\n)+)", re.MULTILINE)
+_FORMULA = re.compile(r"^ {4}(?=.*``)", re.MULTILINE)
+_SECTIONS = re.compile(r"(?=\n\n\w+\n-{3,}\n)")
 
 
 class RuntimeDocstrings(griffe.Extension):
-    """Changes docstrings before they are parsed."""
+    """Changes docstrings before they are parsed.
+
+    Names become links, formulas quotations instead of code, and choices alternatives, of which griffe would take the
+    first for the default.
+    """
 
     def on_class(self, *, cls: griffe.Class, **kwargs: Any) -> None:
         """Take the docstring of the imported class where its source has a placeholder."""
@@ -32,7 +39,13 @@ class RuntimeDocstrings(griffe.Extension):
         self._prepare(func)
 
     def _prepare(self, thing: griffe.Object) -> None:
-        """Link public names; write choices as alternatives, since griffe takes the first of them for the default."""
         if thing.docstring:
-            text = _CHOICES.sub(lambda match: match[1] + match[2].replace(", ", " or "), thing.docstring.value)
-            thing.docstring.value = _NAME.sub(r"[`\1`][nnsweep.\1]", text)
+            about, *sections = _SECTIONS.split(thing.docstring.value + "\n")
+            parts = [_FORMULA.sub("> ", about), *(_SEVERAL.sub(_name_each, part) for part in sections)]
+            text = _CHOICES.sub(lambda match: match[1] + match[2].replace(", ", " or "), "".join(parts))
+            thing.docstring.value = _NAME.sub(r"[`\1`][nnsweep.\1]", text).rstrip()
+
+
+def _name_each(match: re.Match[str]) -> str:
+    """Describe parameters one by one: griffe would give all of them the type and the default of the first."""
+    return "".join(f"{name}{match[2] or ''}\n{match[3]}" for name in match[1].split(", "))

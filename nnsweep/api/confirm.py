@@ -154,8 +154,14 @@ def confirm(
         than the best, the best first.
     only : str or sequence of str
         The labels of the candidates, in place of these; the best of them then stands for the choice.
-    metric, by, confidence, failures
-        What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
+    metric : str or None
+        What the best is best by: a metric, or a measure on the test part; what epochs were selected by if not given.
+    by : sequence of str or None
+        The columns that make a configuration; all settings that vary if not given.
+    confidence : float
+        Of the intervals.
+    failures : {"chance", "ignore"}
+        What failed runs count as: what guessing achieves, or nothing.
     filter : str
         Which runs of the study count.
     uri : str, optional

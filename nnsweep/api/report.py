@@ -85,10 +85,20 @@ def report(
         The file to write, ``.html``, ``.md`` or ``.tex``; nothing is written without it.
     title : str
         The question, as a heading; the experiment's name if not given.
-    metric, baseline, by, confidence, failures, rope
-        What is asked of the runs: as `nnsweep.results.report.study.Study` has them.
+    metric : str or None
+        What the best is best by: a metric, or a measure on the test part; what epochs were selected by if not given.
+    baseline : str or None
+        The label of the configuration to compare the best with; see `nnsweep.compare`.
+    by : sequence of str or None
+        The columns that make a configuration; all settings that vary if not given.
+    confidence : float
+        Of the intervals.
+    failures : {"chance", "ignore"}
+        What failed runs count as: what guessing achieves, or nothing.
+    rope : float or None
+        The margin within which two means are as good as each other; 0.01 for what lies between 0 and 1 if not given.
     sweep, filter, uri
-        Which runs: as `nnsweep.api.load.load_results` has them. The sweep is that of an experiment, not of a frame.
+        Which runs: as `nnsweep.load_results` has them. The sweep is that of an experiment, not of a frame.
     pictures : bool
         Whether pictures are written beside a Markdown or LaTeX file; an HTML file has them in it.
     fragment : bool

@@ -92,7 +92,7 @@ def effects(
         Whether the repeat (seed, fold, split) is a factor of its own: what it does to all configurations alike is then
         not in the residual.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
 
     Returns
     -------

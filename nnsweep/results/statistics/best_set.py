@@ -81,7 +81,7 @@ def judge(
     confidence : float
         With which all intervals and verdicts hold at once.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
     rope : float, optional
         The margin within which a difference does not matter; by default 0.01 for what lies between 0 and 1 and none
         for another metric (`nnsweep.results.statistics.equivalence.choose_rope`).

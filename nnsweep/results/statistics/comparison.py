@@ -88,7 +88,7 @@ def compare(
     confidence : float
         With which all intervals and decisions against one reference hold at once.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def compare_confirmation(
     confidence : float
         Of the intervals, which hold for all candidates at once.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
 
     Returns
     -------

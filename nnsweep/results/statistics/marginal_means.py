@@ -99,7 +99,7 @@ def marginal_means(
     confidence : float
         Of all intervals of a factor at once.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
 
     Returns
     -------

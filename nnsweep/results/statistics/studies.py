@@ -88,7 +88,7 @@ def compare_two_studies(
     confidence : float
         With which all intervals and decisions hold at once.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
     digests : sequence of str, optional
         What identifies the data of each run, whatever its settings are.
 

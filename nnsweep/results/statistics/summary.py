@@ -65,7 +65,7 @@ def configurations(
     confidence : float
         Of the interval, between 0 and 1.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
     outcomes : pandas.DataFrame, optional
         What `nnsweep.outcomes` says of the same runs, by which a run has succeeded or not (`mark_successes`).
 

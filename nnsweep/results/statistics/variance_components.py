@@ -72,7 +72,7 @@ def decompose_variance(
     by : sequence of str, optional
         The columns that make a configuration; by default the settings that vary.
     failures : {"chance", "ignore"}, optional
-        What failed runs count as; see `nnsweep.results.grouping.group_runs`.
+        What failed runs count as: what guessing achieves, or nothing; by default what the frame says, or else chance.
 
     Returns
     -------
