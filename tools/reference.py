@@ -26,7 +26,7 @@ from nnsweep.mlp.predictions import Measure
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = Path(conf_dir())
-PLAIN = {"": "A sweep's jobs", "tracking": "`tracking`", "sweep": "`sweep`"}
+PLAIN = {"": "A sweep's jobs", "tracking": "`tracking`", "sweep": "`sweep`", "hydra": "`hydra`"}
 """The headings of the settings that belong to no choice, by their group."""
 SUBJECTS = {
     "Sweeps and their runs": ("api.sweep", "api.load", "api.confirm"),
@@ -37,7 +37,13 @@ SUBJECTS = {
 }
 """The headings of the page on Python, with the modules whose names are below them."""
 TASKS: dict[Task, str] = {"classification": "Classes", "multilabel": "Several labels", "regression": "Numbers"}
-REFERENCES = {"${nnsweep_cores:}": "the number of physical cores", "???": "none, it must be given"}
+REFERENCES = {
+    "???": "none, it must be given",
+    "${nnsweep_cores:}": "the number of physical cores",
+    "multirun/${nnsweep_sweep:}": "the time, as in `multirun/20261201-120213-ad0a`",
+    "${hydra.job.num}": "the job's number",
+}
+"""How defaults are told that are computed."""
 _CODE = re.compile(
     r"`[^`]*`|pip install '[^']*'|\b[\w./]+=(?:\[+[^\]]*\]+|[\w./:,-]*\w)|\[+[^\]]*\]+|\{[^}]*\}|\bsqlite:/+[\w.]+"
     r"|(?<![\w-])--?[a-z][\w-]*|\b[A-Z]+(?:_[A-Z]+)+\b|(?<!\w)\.?\b[a-z]\w*(?:\.[a-z]\w+)+\b|\b\w+(?:_\w+)+(?:\.\w+)?\b"
@@ -85,7 +91,7 @@ def write_settings() -> Iterator[str]:
         "what it takes, its default, and what it means. A list of values, as in `seed=0,1,2`, makes a grid. In "
         "Python, write `trainer__patience=5`. `nnsweep help trainer.patience` says the same of one setting.\n"
     )
-    titles = [f"[`{group}`](#{group})" for group in (*chosen, PRESETS, "tracking", "sweep")]
+    titles = [f"[`{group}`](#{group})" for group in (*chosen, PRESETS, "tracking", "sweep", "hydra")]
     yield f"{', '.join(titles)}, [a sweep's jobs](#jobs), [launchers](#launchers)\n"
     for group, (usual,) in chosen.items():
         yield f"## `{group}` {{#{group}}}\n"

@@ -151,11 +151,11 @@ def _summarize_choice(group: str, name: str, folders: Sequence[Path]) -> str:
 
 
 def _find_settings(folders: Sequence[Path], choices: Mapping[str, Sequence[str]]) -> "Iterator[SettingEntry]":
-    """Find the settings of some choices; ``""`` stands for those of the main file."""
+    """Find the settings of some choices; ``""`` stands for those of the main file, but for Hydra's own."""
     from nnsweep.jobs.settings import list_all_settings
 
     for entry in list_all_settings(folders[:-1]):
-        if entry.choice in choices.get(entry.group if entry.choice else "", ()):
+        if entry.choice in choices.get(entry.group if entry.choice else "", ()) and entry.group != "hydra":
             yield entry
 
 

@@ -43,7 +43,7 @@ class SettingEntry(NamedTuple):
     key : str
         As it is written on the command line, such as ``schedule.gamma``.
     group : str
-        Its group, such as ``schedule``, ``trainer`` or ``tracking``; empty for the settings that are in none.
+        Its group, such as ``schedule``, ``tracking`` or ``hydra``; empty for the settings that are in none.
     choice : str
         The choice of the group that has it, such as ``step``; empty where there is nothing to choose.
     default : Any
@@ -93,11 +93,11 @@ def list_all_settings(folders: Sequence[Path] = ()) -> list[SettingEntry]:
 def _list_main(trees: Sequence[Path]) -> Iterator[SettingEntry]:
     remarks = read_remarks(trees, {})
     for name, value in list_choice_settings(trees, {}).items():
-        if name == "hydra":
-            continue
-        inner = value if isinstance(value, dict) else {"": value}
+        inner = dict(_walk(value)) if isinstance(value, dict) else {"": value}
         for part, default in inner.items():
             key = f"{name}.{part}" if part else name
+            if key.startswith("hydra.callbacks."):
+                continue
             allowed = _describe_field(_find_field(name, part, ""))
             yield SettingEntry(key, name if part else "", "", default, allowed, remarks.get(key, ""))
 
