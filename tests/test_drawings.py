@@ -1,6 +1,7 @@
 """The pictures of the explanations are those that `python tools/drawings.py` draws, and the rooms are the real ones."""
 
 import runpy
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -15,9 +16,11 @@ if not PATH.is_file():
 
 
 @pytest.fixture(scope="module")
-def drawings() -> SimpleNamespace:
+def drawings() -> Iterator[SimpleNamespace]:
     """Give what the script defines."""
-    return SimpleNamespace(**runpy.run_path(str(PATH)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(PATH.parent)
+        yield SimpleNamespace(**runpy.run_path(str(PATH)))
 
 
 def test_every_picture_is_the_one_that_is_drawn(drawings):
