@@ -1,4 +1,4 @@
-"""The pictures that explain the statistics, from the numbers of the studies; what is simulated has its seed beside it."""
+"""The pictures that explain the statistics, from the numbers of the studies; what is simulated has a seed beside it."""
 
 import csv
 import re
