@@ -56,7 +56,11 @@ from tests.pages import (
 OTHERS = ("mlflow", "docker", "curl", "ray", "sbatch", "psql", "createdb", "pdflatex", "openssl", "model_signing")
 """Programs that pages may call besides Python's."""
 CHEAP = "trainer.epochs=1 tracking.pictures=false"
-ELSEWHERE = {"how-to/extend.md": "tests/test_recipes.py", "how-to/article.md": "tests/api/test_paper.py"}
+ELSEWHERE = {
+    "gallery.md": "tests/test_gallery.py",
+    "how-to/article.md": "tests/api/test_paper.py",
+    "how-to/extend.md": "tests/test_recipes.py",
+}
 """Pages that other tests follow."""
 PAGES = {str(path.relative_to(ROOT / "docs")): path for path in sorted((ROOT / "docs").rglob("*.md"))}
 
