@@ -75,7 +75,8 @@ def pack_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
         raise ValueError("Object arrays cannot be saved: they would have to be pickled")
     if any(array.nbytes > _LARGEST // len(arrays) for array in arrays.values()):
         file = io.BytesIO()
-        np.savez(file, **arrays)
+        keywords: dict[str, Any] = {**arrays}  # not typed: one could be `allow_pickle` for all that mypy knows
+        np.savez(file, **keywords)
         return file.getvalue()
     files, entries, position = [], [], 0
     for name, array in arrays.items():

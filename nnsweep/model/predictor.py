@@ -133,7 +133,7 @@ def write(model: Model, file: BinaryIO) -> None:
     is_later = {"members", "temperature", "residual"} & about.keys() or "layers" in about.get("activation", {})
     is_later = is_later or any(len(layer) > 2 for layer in model.layers)
     about = {"format": 0} | about | {"format": 2 if is_later or model.task != "classification" else 1}
-    arrays: dict[str, NDArray[Any]] = {ABOUT: np.array(json.dumps(about))}
+    arrays: dict[str, Any] = {ABOUT: np.array(json.dumps(about))}
     arrays |= {PREPARATION + name: array for name, array in model.preparation.items()}
     for number, layer in enumerate(model.layers):
         arrays |= {f"{kind}{number}": array for kind, array in zip(_KINDS, layer, strict=False)}
