@@ -177,5 +177,5 @@ def assert_alike(shown: str, told: str) -> None:
 def _shape(line: str) -> str:
     plain = " ".join(re.sub("─+", "─", line).split())
     plain = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "SWEEP", plain)
-    plain = re.sub(r"\b[0-9a-f]{32}\b", "RUN", plain)
+    plain = re.sub(r"\b[0-9a-f]{12}(?:[0-9a-f]{20})?\b", "RUN", plain)
     return re.sub(r"(?<![\w-])-?\d+(\.\d+)?(?![\w-])", "NUMBER", plain)
