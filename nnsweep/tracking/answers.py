@@ -44,6 +44,10 @@ _ANSWERED = {  # by what is said, the first that fits
     r"password authentication failed|Access denied for user|no password supplied": (
         "Check user and password in tracking.uri or MLFLOW_TRACKING_URI"
     ),
+    "permission denied for": "Its user may only read: ask for permission, or choose another tracking.uri",
+    "When an mlflow-artifacts URI was supplied": (
+        "An MLflow server keeps the files of these runs: name that server in tracking.uri or MLFLOW_TRACKING_URI"
+    ),
     r"Name or service not known|name resolution|nodename nor servname|getaddrinfo|Failed to resolve": (
         f"No machine of this name is known here. {CHECK}, and the network"
     ),

@@ -361,6 +361,7 @@ def test_a_dead_proxy_is_named(start, nobody, monkeypatch):
 
 
 SERVER, FILE = "https://track.example.org/base", "sqlite:////study/mlflow.db"
+POSTGRESQL = "postgresql://me@host/db"
 
 
 def api(status: int, body: str = "") -> str:
@@ -382,7 +383,9 @@ CAUSES = [
     (SERVER, "SSLError: CERTIFICATE_VERIFY_FAILED certificate verify failed", "MLFLOW_TRACKING_SERVER_CERT_PATH"),
     (SERVER, "<urlopen error [SSL: WRONG_VERSION_NUMBER] wrong version number>", "write http:// in place of https://"),
     (SERVER, "BadStatusLine: 220 mail.example.org ESMTP", "Something else than an MLflow server"),
-    ("postgresql://me@host/db", 'FATAL:  password authentication failed for user "me"', "Check user and password"),
+    (POSTGRESQL, 'FATAL:  password authentication failed for user "me"', "Check user and password"),
+    (POSTGRESQL, "(psycopg.errors.InsufficientPrivilege) permission denied for table runs", "may only read"),
+    (POSTGRESQL, "When an mlflow-artifacts URI was supplied, the tracking URI must be", "name that server"),
     (SERVER, "something new", "Check tracking.uri or MLFLOW_TRACKING_URI"),
 ]
 
