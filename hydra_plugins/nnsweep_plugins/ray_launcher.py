@@ -117,7 +117,7 @@ def _refusal(place: str) -> str:
     except subprocess.TimeoutExpired:
         return "no cluster of Ray's answers there"
     if b"AuthenticationError" in said.stderr:
-        return "it wants a token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN_PATH=FILE)"
+        return "it wants a token (set RAY_AUTH_MODE=token, and have it in ~/.ray/auth_token)"
     if said.returncode != 1:  # 2: this version of Ray does not know the question
         return ""
     return "no cluster of Ray's runs here" if place == "auto" else "no cluster of Ray's answers there"

@@ -61,6 +61,7 @@ class LauncherExecutor:
 
     def refuse(self) -> None:
         """Let the launcher raise an error for what it cannot do, if it has such a check."""
+        sent_jobs.refuse_slurm_elsewhere(self._launcher)
         getattr(self._launcher, "refuse", lambda: None)()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ their own way.
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict, read_write
 
+from nnsweep.errors import ConfigError
 from nnsweep.jobs import machine, process_pool
 from nnsweep.jobs.outcome import Outcome
 from nnsweep.jobs.process_pool import WorkerDied, WorkFailed
@@ -152,6 +154,13 @@ class OutOfTime(Exception):
 def is_submitit(launcher: Launcher) -> bool:
     """Check whether a launcher is one of Hydra's for submitit."""
     return type(launcher).__module__.startswith("hydra_plugins.hydra_submitit_launcher.")
+
+
+def refuse_slurm_elsewhere(launcher: Any) -> None:
+    """Refuse a launcher for Slurm on a machine that belongs to no cluster; submitit would fail every job."""
+    if is_submitit(launcher) and launcher._EXECUTOR == "slurm" and shutil.which("srun") is None:
+        way_out = "start the sweep on a machine of the cluster, or try it out with hydra/launcher=submitit_local"
+        raise ConfigError(f"hydra/launcher: there is no srun here, so Slurm cannot be reached; {way_out}")
 
 
 def launch_submitit(

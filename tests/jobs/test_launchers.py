@@ -162,6 +162,14 @@ def test_a_launcher_that_says_it_is_gone_is_asked_once(ends):
     assert launcher.launched == [8]
 
 
+def test_slurm_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    module = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
+    launcher = type("SlurmLauncher", (), {"__module__": module, "_EXECUTOR": "slurm"})()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="there is no srun here"):
+        LauncherExecutor(launcher, tmp_path).refuse()
+
+
 @pytest.mark.parametrize("error", [ConfigError("hydra.launcher.x=1: no"), KeyboardInterrupt()])
 def test_user_errors_and_interruptions_end_the_launch(error, ends):
     with pytest.raises(type(error)):
