@@ -15,7 +15,7 @@ from nnsweep.results.tables.manifest import read_manifest
 from tests.latex import compile_latex, needs_pdflatex
 from tests.outside import copy_store
 
-ARTICLE = Path(__file__).parents[2] / "docs" / "article.md"
+ARTICLE = Path(__file__).parents[2] / "docs" / "how-to" / "article.md"
 QUICK = ("data=iris", "trainer.epochs=3", "tracking.pictures=false")
 FORMATS = (".tex", ".md", ".csv", ".html")
 
