@@ -171,7 +171,7 @@ def assert_alike(shown: str, told: str) -> None:
     for line in cut_off:
         assert any(other.startswith(line.removesuffix("...")) for other in found), f"{line!r} is not in\n{told}"
         del wanted[line]
-    assert wanted - found == Counter(), told
+    assert wanted - found == Counter(), f"{wanted - found} is not in\n{told}"
 
 
 def _shape(line: str) -> str:

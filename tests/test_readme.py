@@ -51,6 +51,8 @@ ADDED = {  # how a sweep's words begin: what is added to make it cheap; a key th
 }
 TERMINAL = ROOT / "docs" / "pictures" / "terminal.svg"
 """What the first sweep says, as a picture."""
+LETTER = 12.2
+"""How wide a letter is in it."""
 
 
 BLOCKS = read_blocks(PAGE)
@@ -146,9 +148,13 @@ def test_the_terminal_is_as_it_is_shown(tmp_path, monkeypatch, ready_store_file)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr("sys.argv", ["nnsweep"])
     lines: dict[str, str] = {}
-    for height, text in re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>([^<]*)', TERMINAL.read_text(encoding="utf-8")):
-        lines[height] = lines.get(height, "") + html.unescape(text).replace("\xa0", " ")
-    command, *shown = [line for line in lines.values() if line.strip()][1:]  # below the title
+    pieces = re.findall(
+        r'<text class="terminal-r\d" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<\n]*)', TERMINAL.read_text("utf-8")
+    )
+    for left, height, text in pieces:
+        column = round(float(left) / LETTER)
+        lines[height] = lines.get(height, "").ljust(column) + html.unescape(text).replace("\xa0", " ")
+    command, *shown = filter(str.strip, lines.values())
     assert command.startswith("$ python -m nnsweep ")
     said = run([*command.split()[4:], "trainer.epochs=1"])
     assert said.code == 0, said.err
