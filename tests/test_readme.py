@@ -213,7 +213,7 @@ def test_the_commands_that_are_named_are_there():
 
 def test_the_files_that_are_linked_are_there():
     prose = re.sub(r"^```.*?^```$", "", _page(), flags=re.MULTILINE | re.DOTALL)
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", prose) if "://" not in link]
+    links = [link for link in re.findall(r"(?<=\]\()[^)#]+|(?<=src=\")[^\"]+", prose) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
 
