@@ -109,13 +109,14 @@ def _list_findings(facts: ModelFacts, intervals: Mapping[str, Interval | None]) 
 def _describe_repeats(facts: ModelFacts) -> Iterator[str]:
     """Say what the configuration has on average over the seeds or folds of the sweep."""
     metric = facts.metric
-    if len(facts.repeats) < 2:
+    repeated = [one for one in facts.repeats if metric in one.metrics]  # some may be sealed yet
+    if len(repeated) < 2:
         return
-    (configuration,) = group_runs(frame(facts.repeats), metric, by=[], failures="ignore")
+    (configuration,) = group_runs(frame(repeated), metric, by=[], failures="ignore")
     units, repeats = [*configuration.units.values()], configuration.repeats
     found = estimate_mean(units, CONFIDENCE, overlap=repeats.overlap, bounds=bound_metric(metric))
     write = choose_digits(metric, [(found.high - found.low) / 2])
-    interval = f" ({percent(CONFIDENCE)} interval: {write(found.low)} to {write(found.high)})" if found.std else ""
+    interval = f" ({percent(CONFIDENCE)} interval: {write(found.low)} to {write(found.high)})" if found.std > 0 else ""
     yield (
         f"Over {repeats.describe([*configuration.values])} of the same configuration, the mean {metric_text(metric)} "
         f"is {write(found.mean)}{interval}."

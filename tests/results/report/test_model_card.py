@@ -134,6 +134,21 @@ def test_a_sealed_test_part_is_no_result(facts):
     assert "test rows" not in card
 
 
+def test_repeats_that_are_sealed_yet_do_not_count(facts):
+    metrics = {name: value for name, value in make_record(1).metrics.items() if not name.startswith("test_")}
+    repeats = [make_record(0), replace(make_record(1), metrics=metrics)]
+    assert "of the same configuration" not in write_model_card(replace(facts, repeats=repeats))
+
+
+def test_folds_with_one_result_each_have_an_interval_of_folds(facts):
+    records = [make_record(seed, test_accuracy=value) for seed, value in enumerate((0.8, 0.9, 0.85))]
+    repeats = [replace(one, settings=one.settings | {"data.fold": n, "data.n_folds": 3, "seed": 0})
+               for n, one in enumerate(records)]  # fmt: skip
+    assert "Over 3 folds of the same configuration, the mean test accuracy is 0.85" in write_model_card(
+        replace(facts, repeats=repeats)
+    )
+
+
 def test_weights_of_rows_leave_no_interval_of_counts(facts):
     record = replace(facts.record, settings=facts.record.settings | {"data.weight": "n"})
     assert "interval" not in write_model_card(replace(facts, record=record, repeats=()))
