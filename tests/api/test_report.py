@@ -90,12 +90,13 @@ def test_a_report_tells_how_often_its_test_set_was_looked_at(terminal, told, cap
 @pytest.mark.parametrize(("suffix", "begins"), [("html", "<!DOCTYPE html>"), ("tex", r"\documentclass")])
 def test_the_suffix_tells_the_format(told, suffix, begins):
     said = told("report", "flowers", "--title", "Which?", "-o", f"which.{suffix}")
-    assert said == (0, "", "")
+    assert (said.code, said.out.partition(":")[0].strip(), said.err) == (0, f"which.{suffix}", "")
     assert Path(f"which.{suffix}").read_text(encoding="utf-8").startswith(begins)
 
 
 def test_pictures_are_written_beside_markdown(told):
-    assert told("report", "flowers", "--title", "Which?", "-o", "with pictures.md", "--pictures") == (0, "", "")
+    said = told("report", "flowers", "--title", "Which?", "-o", "with pictures.md", "--pictures")
+    assert said == (0, "with pictures.md\n", "")
     text = Path("with pictures.md").read_text(encoding="utf-8")
     assert text.startswith("# Which?")
     files = sorted(path.name for path in Path().glob("with pictures-*.svg"))
