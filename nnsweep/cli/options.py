@@ -4,12 +4,13 @@ Experiments, sweeps and runs are looked up in the working folder's store if it i
 wrong, none are offered.
 """
 
+import contextlib
 import functools
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
@@ -167,6 +168,27 @@ def split_list(text: str | None) -> tuple[str, ...]:
     """
     parts = re.split(r",(?=(?:[^`]*`[^`]*`)*[^`]*$)", text) if text else []
     return tuple(re.sub("`([^`]*)`", r"\1", part.strip()) for part in parts)
+
+
+@contextlib.contextmanager
+def show_work(what: str) -> Iterator[None]:
+    """Say what is being done as long as the block runs, where standard error is a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    with Live(Spinner("line", what), console=console, transient=True, redirect_stdout=False):
+        yield
+
+
+def say_file(path: Path) -> None:
+    """Print which file was written; of a page the address, too, which a terminal may open."""
+    say(f"{path}: {path.absolute().as_uri()}" if path.suffix == ".html" else str(path))
 
 
 def say(text: str) -> None:

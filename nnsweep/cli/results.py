@@ -20,6 +20,8 @@ from nnsweep.cli.options import (
     read_inches,
     run_argument,
     say,
+    say_file,
+    show_work,
     split_list,
     store_option,
     sweep_option,
@@ -115,7 +117,8 @@ def report_command(
         needless = "--fragment" if fragment else "--pictures"
         raise ConfigError(f"{needless} is for a file: name it with --output, such as --output report.tex")
     if not watch:
-        found = make(output)
+        with show_work("Making the report ..."):
+            found = make(output)
     elif output is None:
         raise ConfigError("--watch writes a file again and again: name it with --output, such as --output report.html")
     else:
@@ -124,7 +127,7 @@ def report_command(
     if output is None:
         print_report(found)
     elif not watch:
-        say(f"{output}: {output.absolute().as_uri()}" if output.suffix == ".html" else str(output))
+        say_file(output)
     if found.missing:
         raise StoreError("the report lacks what needs the files that cannot be read; see above")
 
@@ -186,9 +189,14 @@ def compare_command(
     from nnsweep.api.compare import compare_experiments
     from nnsweep.api.report import print_report
 
-    found = compare_experiments(experiments, output, filter=filter_, uri=uri, command=write_command_line(), **options)
+    with show_work("Comparing ..."):
+        found = compare_experiments(
+            experiments, output, filter=filter_, uri=uri, command=write_command_line(), **options
+        )
     if output is None:
         print_report(found)
+    else:
+        say_file(output)
 
 
 @click.command("confirm", short_help="Train what may be the best of EXPERIMENT on new seeds.")
@@ -320,7 +328,8 @@ def plot_command(
     if foreign and only and not {"grid", "boundaries"} & {*only}:
         raise ConfigError(f"{foreign[0]} is for the map, which --only leaves out: add --only grid, or leave it out")
     inches = read_inches("page" if width is None else width)
-    with lay_out_slides(font) if slides else lay_out_for(width=inches, font=font, has_notes=not no_notes):
+    layout = lay_out_slides(font) if slides else lay_out_for(width=inches, font=font, has_notes=not no_notes)
+    with show_work("Drawing ..."), layout:
         store, records, runs = find_runs(experiment, sweep, filter_, uri)
         metric = choose_metric(runs, metric)
         check_metric(runs, metric)
@@ -348,7 +357,9 @@ def plot_command(
             )
         drawn = {name: draw() for name, draw in plan.items() if not only or name in only}
     formats = ("png", "pdf") if slides and format_ == "both" else FORMATS[format_]
-    for path in save_all(drawn, output, formats, dpi=dpi or DPI, as_slides=slides):
+    with show_work("Writing the pictures ..."):
+        paths = save_all(drawn, output, formats, dpi=dpi or DPI, as_slides=slides)
+    for path in paths:
         print(printable(str(path)))
     raise_missing(combine_errors([*missing, *more_missing]))
 

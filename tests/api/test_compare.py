@@ -64,14 +64,16 @@ def test_each_study_is_compared_with_the_first(told):
 
 
 def test_names_in_a_page_are_unique(told, swept):
-    assert told("monday", "friday", "wine", "--output", "page.html") == (0, "", "")
+    said = told("monday", "friday", "wine", "--output", "page.html")
+    assert said == (0, f"page.html: {(swept / 'page.html').as_uri()}\n", "")
     ids = re.findall(r'\bid="([^"]+)"', (swept / "page.html").read_text(encoding="utf-8"))
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [("html", "<!DOCTYPE html>"), ("tex", r"\documentclass"), ("md", "# ")])
 def test_a_comparison_is_a_file_of_any_kind(told, swept, suffix, begins):
-    assert told("monday", "friday", "--output", f"compared.{suffix}") == (0, "", "")
+    code, out, err = told("monday", "friday", "--output", f"compared.{suffix}")
+    assert (code, out.partition(":")[0].strip(), err) == (0, f"compared.{suffix}", "")
     text = (swept / f"compared.{suffix}").read_text(encoding="utf-8")
     assert text.startswith(begins)
     assert "friday" in text

@@ -1,6 +1,12 @@
 """Pictures of real sweeps: on the summary run, and as files by ``nnsweep plot``."""
 
+import os
+import pty
+import sys
+
 import pytest
+
+from nnsweep.cli.options import show_work
 
 QUICK = ("-m", "data=iris", "trainer.epochs=3")
 GRID = ("arch=uniform", "arch.depth=1,2", "arch.width=4,8", "seed=0,1")
@@ -112,3 +118,17 @@ def test_what_a_picture_cannot_be_is_told_in_a_line(study, nnsweep):
         assert (said.code, said.err.count("\n")) == (2, 1), options
         assert told in said.err
     assert not (study / "none").exists()
+
+
+def test_a_terminal_says_what_is_being_done_until_it_is(monkeypatch, capsys):
+    end, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        monkeypatch.setenv("TERM", "xterm")
+        with show_work("Drawing ..."):
+            print("a result")
+        said = os.read(end, 10_000).decode()
+    os.close(end)
+    assert "Drawing ..." in said
+    assert "\x1b[2K" in said.rpartition("Drawing ...")[2]  # its line is empty again
+    assert capsys.readouterr().out == "a result\n"
