@@ -15,7 +15,7 @@ SECTIONS = {
         "diff": ("results", "compare two runs"),
         "ui": ("setup", "browse runs and curves"),
     },
-    "Be surer": {
+    "Make sure": {
         "confirm": ("results", "train the best on new seeds"),
         "unseal": ("unsealing", "open a sealed test set"),
         "verify": ("export", "check a table or a model"),

@@ -232,12 +232,15 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
 def describe_job(job: Job, chosen: Mapping[str, str]) -> str:
     """Describe in a sentence what is trained."""
     trainer, optimizer = job.trainer.settings(), job.optimizer.settings()
-    hidden = f"hidden layers of {', '.join(map(str, job.arch.sizes))} units" if job.arch.sizes else "no hidden layer"
-    batches = "full batch" if trainer["batch_size"] is None else f"minibatches of {trainer['batch_size']}"
+    sizes = ", ".join(map(str, job.arch.sizes))
+    layers = "a hidden layer" if len(job.arch.sizes) == 1 else "hidden layers"
+    hidden = f"{layers} of {sizes} units ({chosen['activation']})" if sizes else "no hidden layer"
+    data = {"table": "a table", "text": "texts", "openml": "a table of OpenML's"}.get(chosen["data"], chosen["data"])
+    batches = "full batches" if trainer["batch_size"] is None else f"minibatches of {trainer['batch_size']}"
     return (
-        f"A network with {hidden} ({chosen['activation']}), trained on {chosen['data']} for {trainer['epochs']} epochs "
-        f"in {batches} by {chosen['optimizer']}, learning rate {optimizer['learning_rate']:g} with the "
-        f"{chosen['schedule']} schedule, {chosen['init']} initializer, seed {job.seed}, {trainer['dtype']}."
+        f"A network with {hidden}, trained on {data} for {trainer['epochs']} epochs in {batches} by "
+        f"{chosen['optimizer']}, learning rate {optimizer['learning_rate']:g} with the {chosen['schedule']} schedule, "
+        f"{chosen['init']} initializer, seed {job.seed}, {trainer['dtype']}."
     )
 
 

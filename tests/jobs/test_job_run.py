@@ -262,7 +262,7 @@ def test_the_run_tells_what_it_is_and_where_it_came_from(run, store, place, make
     assert {name: tags[f"nnsweep.{name}"] for name in expected} == expected
     assert tags["nnsweep.key"] == make().key(digest)
     assert tags["nnsweep.folder"] == str(place.folder)
-    assert tags["mlflow.note.content"].startswith("A network with hidden layers of 4 units (relu), trained on iris")
+    assert tags["mlflow.note.content"].startswith("A network with a hidden layer of 4 units (relu), trained on iris")
     assert "Test accuracy" in tags["mlflow.note.content"]
     assert kept.info.run_name == "iris-4-relu-cosine-s0"
 

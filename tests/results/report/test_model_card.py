@@ -65,7 +65,7 @@ def facts():
             "training": {"counts": [100, 20], "numbers": [[0.0, 19.0], [1.25, 9.5]]},
         },
         fill=(7.5, float("nan")),
-        network="A network with hidden layers of 32 units (relu). It has 194 parameters.",
+        network="A network with a hidden layer of 32 units (relu). It has 194 parameters.",
         weights="w1",
         evaluation=Evaluation(
             task="classification",
