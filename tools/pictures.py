@@ -21,7 +21,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))  # which `python -P` and importing it from elsewhere leave out
 
-from screens import MLFLOW, Browser, draw_terminal, serve_mlflow, type_command, write_notebook
+from screens import MLFLOW, Browser, draw_terminal, serve_mlflow, type_command, write_markdown, write_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs" / "gallery.md"
@@ -108,6 +108,12 @@ def photograph_notebook(gallery: Gallery, browser: Browser, target: Path) -> Non
     browser.photograph(page.as_uri(), target, 1000, None)
 
 
+def photograph_card(gallery: Gallery, browser: Browser, target: Path) -> None:
+    """Photograph the beginning of the card beside the model that the page has saved."""
+    page = write_markdown(gallery.folder / "model.card.md")
+    browser.photograph(page.as_uri(), target, 810, 720)
+
+
 def draw_first_sweep(gallery: Gallery, browser: Browser, target: Path) -> None:
     """Draw a terminal in which the first sweep of README has been run, in an empty folder."""
     command = "python -m nnsweep -m arch=shallow,wide,deep"
@@ -122,6 +128,7 @@ SCREENS: dict[str, Callable[[Gallery, Browser, Path], None]] = {
     "mlflow-runs.png": photograph_mlflow("TABLE", 620, "3 matching runs", "best_val_accuracy"),
     "mlflow-charts.png": photograph_mlflow("CHART", 1200, "3 matching runs", "Curves"),
     "notebook.png": photograph_notebook,
+    "card.png": photograph_card,
     "terminal.svg": draw_first_sweep,
 }
 """The pictures that no command writes."""

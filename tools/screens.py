@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import nbformat
+from markdown import markdown
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -39,6 +40,12 @@ table { border-collapse: collapse; font-size: 13px } th, td { padding: 5px 8px }
 thead { border-bottom: 1px solid #bdbdbd } tbody tr:nth-child(odd) { background: #f5f5f5 }
 .out > div { overflow: hidden; max-height: 640px }
 """
+
+
+MARKDOWN = """<!doctype html><meta charset="utf-8"><style>
+body { font: 15px system-ui, sans-serif; line-height: 1.4; max-width: 760px; margin: 24px; background: #fff }
+h1 { margin-top: 0 } table { border-collapse: collapse } th, td { padding: 4px 10px; border: 1px solid #bdbdbd }
+</style>"""
 
 
 class Browser:
@@ -163,4 +170,12 @@ def write_notebook(notebook: nbformat.NotebookNode, folder: Path) -> Path:
         f'<div class="out"><span class="n">[{number}]:</span><div>{made}</div></div>',
         encoding="utf-8",
     )
+    return page
+
+
+def write_markdown(source: Path) -> Path:
+    """Write a Markdown file, without what is between its first lines of dashes, as a page."""
+    body = source.read_text(encoding="utf-8").partition("\n---\n")[2]
+    page = source.with_suffix(".html")
+    page.write_text(MARKDOWN + markdown(body, extensions=["tables"]), encoding="utf-8")
     return page
