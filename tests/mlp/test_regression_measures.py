@@ -4,9 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 import sklearn.metrics as oracle
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from nnsweep.mlp.predictions import Predictions
 from nnsweep.mlp.regression_measures import REGRESSION_MEASURES
@@ -39,7 +41,10 @@ def predictions(draw):
     return draw(st.sampled_from([outputs, outputs.astype(np.float32)])), y, weight
 
 
-@pytest.mark.parametrize("name", ORACLES)
+AVERAGES = Version(sklearn.__version__) >= Version("1.8")  # the two in the middle, in a weighted median
+
+
+@pytest.mark.parametrize("name", [name for name in ORACLES if name != "median_absolute_error" or AVERAGES])
 @for_all(predictions())
 def test_measures_of_numbers_are_those_of_sklearn(name, drawn):
     outputs, y, weight = drawn
