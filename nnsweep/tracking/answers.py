@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from http import HTTPStatus
 from http.client import HTTPException
+from importlib.metadata import version
 from threading import Thread
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -199,8 +200,8 @@ def explain_errors(uri: str) -> Iterator[None]:
         _notify(uri, message if silent else "")
         if "out-of-date database schema" in str(error):
             raise StoreError(
-                f"the store {mask_secrets(uri)} was made by an older MLflow. "
-                f"Copy it, then run: mlflow db upgrade {mask_secrets(uri)}"
+                f"the store {mask_secrets(uri)} has the tables of another MLflow than {version('mlflow')}. If that is newer, "
+                f"install it; if it is older, copy the store, then run: mlflow db upgrade {mask_secrets(uri)}"
             ) from error
         kind = FullDiskError if is_full(str(error)) else StoreError
         raise kind(

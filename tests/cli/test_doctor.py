@@ -134,7 +134,7 @@ def _older(database: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [(_damage, "cannot be read"), (_others, "is not an MLflow store"), (_older, "was made by an older MLflow")],
+    [(_damage, "cannot be read"), (_others, "is not an MLflow store"), (_older, "has the tables of another MLflow")],
 )
 def test_unusable_store_is_a_problem_with_its_own_exit_code(change, told, study):
     change(study / "mlflow.db")
