@@ -53,7 +53,8 @@ from tests.pages import (
     run,
 )
 
-OTHERS = ("mlflow", "docker", "curl", "ray", "sbatch", "psql", "createdb", "pdflatex", "openssl", "model_signing")
+OTHERS = ("mlflow", "docker", "curl", "ray", "sbatch", "psql", "createdb", "pg_dump", "pg_restore", "createuser", "tar")
+OTHERS += ("pdflatex", "openssl", "model_signing")
 """Programs that pages may call besides Python's."""
 CHEAP = "trainer.epochs=1 tracking.pictures=false"
 ELSEWHERE = {
