@@ -128,7 +128,8 @@ def _explain_intervals(study: Study) -> list[str]:
         )
     if study.repeats.changes_test_set:
         return [*notes, f"It covers the mean over all possible {kind}s, whose test examples differ, too."]
-    return [*notes, f"It covers the mean over all possible {kind}s on this test set, not on other test sets."]
+    part = "validation part" if study.metric.startswith("best_val_") else "test set"
+    return [*notes, f"It covers the mean over all possible {kind}s on this {part}, not on other {part}s."]
 
 
 class Comparison(Section):

@@ -251,6 +251,8 @@ def methods_of(runs: pd.DataFrame) -> str:
 def test_the_methods_say_what_the_test_set_is():
     runs = frame(runs_of({"20-20": spread(0.96, 4), "8": spread(0.9, 4, turn=1)}))
     assert "on this test set, not on other test sets" in methods_of(runs)
+    sealed = runs.assign(**{"best_val_accuracy": runs["test_accuracy"], "trainer.sealed_test": True})
+    assert "on this validation part, not on other validation parts" in methods_of(sealed)
     in_step = runs.assign(**{"data.split_seed": runs["seed"]})
     assert "whose test examples differ, too" in methods_of(in_step)
     assert "on this test set" not in methods_of(in_step)
