@@ -59,6 +59,7 @@ def commands(name: str) -> list[str]:
 
 def test_there_are_recipes_for_the_common_changes():
     names = {"A schedule", "A data set", "A table format", "An optimizer", "A launcher", "A section of the report"}
+    names |= {"A loss", "A measure", "A statistic", "An activation", "An initializer"}
     assert names <= RECIPES.keys()
 
 
