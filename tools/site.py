@@ -21,6 +21,8 @@ BEGINNINGS = ("docs/**/*.md", "experiments/**/README.md", "CONTRIBUTING.md", "CH
 """Which pages there are, whoever links to them, and what makes them look as they do."""
 MOVED = {Path("CONTRIBUTING.md"): Path("contributing.md"), Path("CHANGELOG.md"): Path("changelog.md")}
 """Where pages lie in the site if it is not where they lie below docs/."""
+UNSEARCHED = "---\nsearch: {exclude: true}\n---\n\n"
+"""What keeps a study's reports, which say the same in many places, out of the search."""
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r'(?<=\]\()[^)\s#]+(?=[)#])|(?<=src=")[^"]+|(?<=href=")[^"#]+')
 
@@ -94,7 +96,8 @@ def write_pages(folder: Path) -> None:
             shutil.copy(ROOT / source, target)
             continue
         text, linked = rewrite_links((ROOT / source).read_text(encoding="utf-8"), source)
-        target.write_text(text, encoding="utf-8")
+        is_report = source.parts[0] == "experiments" and source.name != "README.md"
+        target.write_text(UNSEARCHED * is_report + text, encoding="utf-8")
         waiting += sorted(linked - seen)
         seen |= linked
 
