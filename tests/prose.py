@@ -19,7 +19,7 @@ _HIDDEN = re.compile(r"<!--.*?-->|<(style|script|svg).*?</\1>", re.DOTALL)
 _EXAMPLE = re.compile(r"^ *(?:>>>|\.\.\. ).*\n(?: *\S.*\n)*", re.MULTILINE)
 _TYPE = r"[\w.]+(?: of .*|, optional| or None)?"
 _PARAMETER = re.compile(rf"^ *[\w*, ]+ : .*$|^ *-+$|^( *){_TYPE}\n(?=\1    \S)", re.MULTILINE)
-_ADDRESS = re.compile(r"(?<=\])\([^)]*\)|https?:\S+|^\[[^\]]*\]:", re.MULTILINE)
+_ADDRESS = re.compile(r"(?<=\])\([^)]*\)|https?:\S+|</?\w[^<>]*>|^\[[^\]]*\]:", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*(?:/[A-Za-z-]+)?")
 
 
