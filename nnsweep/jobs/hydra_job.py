@@ -52,6 +52,7 @@ register_resolver("nnsweep_cores", _count_physical_cores, replace=True)
 # and announces in every process, here and in the workers, that 1.4 will not
 warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that does not exist: it becomes our error
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
+warnings.filterwarnings("ignore", r"\s*hydra\.utils\.instantiate\(\) resolved _target_='nnsweep\.")  # of Hydra 1.4
 warnings.filterwarnings("ignore", ".*joblib will operate in serial mode")  # without /dev/shm, which nothing here needs
 
 
