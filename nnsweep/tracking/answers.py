@@ -200,8 +200,8 @@ def explain_errors(uri: str) -> Iterator[None]:
         _notify(uri, message if silent else "")
         if "out-of-date database schema" in str(error):
             raise StoreError(
-                f"the store {mask_secrets(uri)} has the tables of another MLflow than {version('mlflow')}. If that is newer, "
-                f"install it; if it is older, copy the store, then run: mlflow db upgrade {mask_secrets(uri)}"
+                f"the store {mask_secrets(uri)} has the tables of another MLflow than {version('mlflow')}. If that is "
+                f"newer, install it; if it is older, copy the store, then run: mlflow db upgrade {mask_secrets(uri)}"
             ) from error
         kind = FullDiskError if is_full(str(error)) else StoreError
         raise kind(
