@@ -61,7 +61,7 @@ class Recorder:
         self.ended: dict[Attempt, Outcome] = {}
         self._begun: dict[Attempt, _Begun] = {}
         self._latest: dict[str, tuple[str, Path]] = {}  # see `job_folder.write_result`
-        self._next_live = 0.0
+        self._next_live, self._is_refused = 0.0, False  # whether the store has refused the last points
         self._needs_journal = False  # because something waits that is not marked
 
     def hold(self) -> None:
@@ -112,8 +112,9 @@ class Recorder:
                 if run.pending and run.run_id:
                     self._send_pending(run)
         except StoreError as refused:
-            log.warning("the curves wait: %s", refused)
-            pause = SELDOM_SECONDS
+            if not self._is_refused:
+                log.warning("the curves wait: %s", refused)
+            self._is_refused, pause = True, SELDOM_SECONDS
         duration = time.monotonic() - started
         self._next_live = time.monotonic() + max(pause, duration / LARGEST_SHARE)
 
@@ -125,7 +126,7 @@ class Recorder:
         run.is_unsure = True
         settings = None if run.has_settings else run.start.record.settings
         runs.log_values(self.store, run.run_id, points=points, settings=settings)
-        run.is_unsure, run.has_settings = False, True
+        run.is_unsure, run.has_settings, self._is_refused = False, True, False
         run.pending = []
 
     def record(self, results: Sequence[JobResult]) -> list[RunRecord]:

@@ -267,7 +267,7 @@ def test_run_deleted_while_training_is_recorded_in_another(stack, store):
     assert sorted(steps(store, records[0].run_id, "train_cost")) == [*range(31)]
 
 
-def test_a_store_that_has_refused_is_asked_again_but_seldom(recording, monkeypatch):
+def test_a_store_that_has_refused_is_asked_again_but_seldom(recording, monkeypatch, caplog):
     clock, asked, sent = [0.0], [], []
     monkeypatch.setattr(recorder.time, "monotonic", lambda: clock[0])
 
@@ -285,6 +285,7 @@ def test_a_store_that_has_refused_is_asked_again_but_seldom(recording, monkeypat
         made.report([(ATTEMPT, [point(epoch)])])
     assert {*np.diff(asked[:4])} == {recorder.SELDOM_SECONDS}
     assert [one.step for one in sent] == [*range(120)]
+    assert caplog.text.count("the curves wait") == 1
 
 
 def test_what_a_dead_worker_had_sent_is_not_sent_again(recording, monkeypatch):
