@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from nnsweep.results.frame import take_metric
+from nnsweep.results.frame import plain, take_metric
 from nnsweep.results.metrics import measure_text, metric_text, split_metric
 from nnsweep.results.report.content import Section, SectionContent, choose_sections
 from nnsweep.results.report.study import Study
+from nnsweep.results.selection import find_sealed
 from nnsweep.results.statistics.best_set import AS_GOOD, UNSETTLED, UNTESTED, WORSE
 from nnsweep.results.statistics.power import bound_difference, count_more_seeds
 from nnsweep.results.wording import count, join_words, percent, probability, signed, write_interval
@@ -51,10 +52,17 @@ def describe_answer(study: Study) -> list[str]:
     return [sentence for _, sentences in by_place for sentence in sentences(study)]
 
 
+def _tell_how_to_measure(study: Study) -> str:
+    """Name the setting that would have measured what finished runs lack; empty if none finished, or one is sealed."""
+    name = split_metric(study.metric)
+    is_lacking = "finished" in plain(study.runs["state"]) and not any(find_sealed(study.runs))
+    return f"; trainer.measures=[{name.measure}] measures it in training" if name and is_lacking else ""
+
+
 def name_choice(study: Study) -> list[str]:
     """Name the configuration to use: the choice of validation, which has not looked at the test set, or the leader."""
     if not study.has_result:
-        return [f"No run finished with a {study.words}, so there is no answer yet."]
+        return [f"No run finished with a {study.words}, so there is no answer yet{_tell_how_to_measure(study)}."]
     chosen = study.row_of(study.chosen)
     value = f"{study.write(chosen['mean'])} ({_describe_sureness(study, chosen)})"
     if len(study.configurations) == 1:

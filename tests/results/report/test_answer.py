@@ -83,6 +83,11 @@ def test_one_configuration_is_not_called_the_best(study_of):
     assert section_answer.list_verdicts(study_of({"8": [0.9, 0.92]})) == []
 
 
+def test_a_measure_that_was_not_taken_is_named_with_its_setting(study_of):
+    study = replace(study_of({"8": [0.9], "20": [0.8]}), metric="test_ece")
+    assert describe_answer(study)[0].endswith("no answer yet; trainer.measures=[ece] measures it in training.")
+
+
 def test_without_a_result_there_is_no_answer(study_of):
     study = study_of({"8": [None, None], "20": [None]})
     assert describe_answer(study)[0] == "No run finished with a test accuracy, so there is no answer yet."
