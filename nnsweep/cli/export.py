@@ -1,5 +1,6 @@
 """The commands that write runs as a table, for data or for an article, and that check such a table later."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def verify_command(table: Path, *, uri: str | None, retrain: int | None, data_pa
         verification = retrain_sample(table, retrain, None if data_path is None else str(data_path))
     elif data_path is not None:
         raise ConfigError("--data-path is for --retrain: nothing else needs the data")
-    elif table.suffix.lower() == ".npz" or table.is_dir():
+    elif table.suffix.lower() == ".npz" or os.path.isdir(table):  # which no name is too long for
         from nnsweep.api.verify_model import verify_model
 
         verification = verify_model(table, uri)
