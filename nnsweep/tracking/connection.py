@@ -107,7 +107,7 @@ def settle_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5"}
+REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5", "3.18": "f4a9b2c7d1e6"}
 """The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
 _LOCKED_SECONDS = 20
 """How long a locked file is waited for."""
