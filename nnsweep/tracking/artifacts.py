@@ -246,7 +246,7 @@ def open_artifact(store: Store, run_id: str, name: str, *, checked: bool = True)
         else:
             place = locate(store.uri, folder / name)
             file = place if place.is_file() else None
-        if file is None and _must_have(run, name):
+        if file is None and _must_have(store, run, name):
             raise MissingFilesError([f"{printable(run.info.run_name or '')} ({run_id})"], _explain_loss(store.uri, run))
         if file is not None and checked:
             check_sealed_file(run, file)
@@ -263,13 +263,14 @@ def _fetch(store_uri: str, run: Run, name: str, folder: Path) -> Path | None:
         return Path(files.download_artifacts(name, str(folder))) if there else None  # type: ignore[no-untyped-call]
 
 
-def _must_have(run: Run, name: str) -> bool:
+def _must_have(store: Store, run: Run, name: str) -> bool:
     """Tell whether a run has left a file: one that trained has left several, and a sweep that ended has left some."""
     tags, folder = run.data.tags, local_folder(run.info.artifact_uri)
+    is_lost = folder is not None and not locate(store.uri, folder).is_dir()
     if "nnsweep.n_jobs" in tags:
-        return folder is not None and not folder.is_dir()
+        return is_lost
     trained = tags.get("nnsweep.state") in _TRAINED and "train_cost" in run.data.metrics
-    return trained and (name in (*_ALWAYS, *list_sealed_files(run)) or (folder is not None and not folder.is_dir()))
+    return trained and (name in (*_ALWAYS, *list_sealed_files(run)) or is_lost)
 
 
 def _explain_loss(store_uri: str, run: Run) -> str:

@@ -195,7 +195,7 @@ def test_jobs_that_do_not_finish_are_in_the_frame_and_warned_of():
 
 WRONG = [
     (["arch=nosuch"], {}, ConfigError, ["arch=nosuch: there is no such choice"]),
-    (["seed"], {}, ConfigError, ["seed: cannot be read"]),
+    (["seed"], {}, ConfigError, ["seed: is a setting; write seed=VALUE"]),
     ("nosuch=1", {}, ConfigError, ["nosuch: there is no such key"]),
     (
         [],
