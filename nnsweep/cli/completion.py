@@ -125,9 +125,8 @@ def _complete_topics() -> Iterator[Candidate]:
     """Complete what help can be asked for."""
     yield from _complete_commands()
     yield Candidate("word", ALL, "all settings of the usual choices")
-    for group, choices in conf_tree.list_groups([Path(conf_tree.conf_dir())]).items():
-        if "/" not in group:
-            yield Candidate("word", group, shorten_remark(", ".join(choices)))
+    for group, choices in conf_tree.list_choice_groups([Path(conf_tree.conf_dir())]).items():
+        yield Candidate("word", group, shorten_remark(", ".join(choices)))
 
 
 def _complete_with_click(before: Sequence[str], word: str) -> Iterator[Candidate]:

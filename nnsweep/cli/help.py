@@ -45,7 +45,7 @@ def explain_program(folders: Sequence[Path]) -> str:
     width = _measure_width()
     about = "nnsweep trains many multilayer perceptrons, keeps every run, and says what won."
     examples = "\n".join(f"  {command:<54}{what}" if width >= 80 else command for command, what in EXAMPLES.items())
-    groups = ", ".join(_list_groups(folders))
+    groups = ", ".join(conf_tree.list_choice_groups(folders))
     grid = f"A list makes a grid, as in trainer.epochs=10,20. Groups of choices: {groups}."
     own = [f"{group}={name}" for group, names in conf_tree.list_groups(folders[:-1]).items() for name in names]
     more = "nnsweep help COMMAND, help GROUP (help schedule), or help settings says more."
@@ -81,7 +81,7 @@ def explain_topic(topic: str, folders: Sequence[Path]) -> str:
     """
     from nnsweep.jobs.settings import list_all_settings
 
-    groups = _list_groups(folders)
+    groups = conf_tree.list_choice_groups(folders)
     group, _, name = topic.partition("=")
     found = [_explain_command(topic)] if topic in COMMANDS else []
     found += [_explain_group(topic, groups[topic], folders)] if topic in groups else []
@@ -109,10 +109,6 @@ def explain_missing(error: click.MissingParameter) -> str:
     known = f", such as {', '.join(names)}" if names else ""
     message = error.format_message().partition(". ")[0].rstrip(".")
     return f"{message}{known}; nnsweep help {error.ctx.info_name} shows an example"
-
-
-def _list_groups(folders: Sequence[Path]) -> dict[str, list[str]]:
-    return {group: names for group, names in conf_tree.list_groups(folders).items() if "/" not in group}
 
 
 def _explain_command(name: str) -> str:

@@ -6,7 +6,7 @@ see in the folders, which is enough to complete a command line or to look for br
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,26 @@ def _read_with_inherited(folders: Sequence[Path], group: str, name: str, heirs: 
         if isinstance(default, str) and default != "_self_":
             inherited |= _read_with_inherited(folders, group, default, heirs | {name})
     return inherited | own
+
+
+def list_choice_groups(folders: Iterable[Path]) -> dict[str, list[str]]:
+    """List the choices of every group but Hydra's own, such as ``arch``; see `list_groups`."""
+    return {group: names for group, names in list_groups(folders).items() if "/" not in group}
+
+
+def walk_settings(settings: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every setting at any depth, with its full name and its value.
+
+    Examples
+    --------
+    >>> [*walk_settings({"ray": {"init": {"num_cpus": 2}}, "n_jobs": 1}, "hydra.launcher.")]
+    [('hydra.launcher.ray.init.num_cpus', 2), ('hydra.launcher.n_jobs', 1)]
+    """
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from walk_settings(value, f"{start}{name}.")
+        else:
+            yield f"{start}{name}", value
 
 
 def read_heading(folders: Sequence[Path], group: str, name: str) -> str:

@@ -1,8 +1,6 @@
 """Guesses at what was meant: by a word that stands alone, a key without its group, or a file in place of a choice."""
 
-from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import Any
 
 from nnsweep.jobs import conf_tree
 from nnsweep.text import quote_argument
@@ -20,7 +18,7 @@ def explain_word(word: str) -> str | None:
     """
     if table := explain_table(word):
         return table
-    groups = _list_groups()
+    groups = conf_tree.list_choice_groups([Path(conf_tree.conf_dir())])
     if word in groups:
         return f"is a group of choices; write {word}={groups[word][0]}, or another of those in nnsweep help {word}"
     if choices := [f"{group}={word}" for group, names in groups.items() if word in names]:
@@ -55,20 +53,9 @@ def find_keys(name: str) -> list[str]:
     >>> find_keys("epochs"), find_keys("trainer.epochs")
     (['trainer.epochs'], ['trainer.epochs'])
     """
-    settings = conf_tree.list_choice_settings([Path(conf_tree.conf_dir())], _list_groups())
+    trees = [Path(conf_tree.conf_dir())]
+    settings = conf_tree.list_choice_settings(trees, conf_tree.list_choice_groups(trees))
     for group in ("hydra", conf_tree.PRESETS):
         settings.pop(group, None)
-    return [key for key in _walk(settings) if key == name or key.endswith(f".{name}")]
-
-
-def _list_groups() -> dict[str, list[str]]:
-    groups = conf_tree.list_groups([Path(conf_tree.conf_dir())])
-    return {group: names for group, names in groups.items() if "/" not in group}
-
-
-def _walk(settings: dict[str, Any], start: str = "") -> Iterator[str]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _walk(value, f"{start}{name}.")
-        elif name != "name":
-            yield f"{start}{name}"
+    keys = (key for key, _ in conf_tree.walk_settings(settings) if not key.endswith(".name"))
+    return [key for key in keys if key == name or key.endswith(f".{name}")]

@@ -5,7 +5,7 @@ setting's line. What a setting takes is read off the models that check a job.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -21,6 +21,7 @@ from nnsweep.jobs.conf_tree import (
     list_groups,
     read_choice_file,
     read_remarks,
+    walk_settings,
 )
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.problems import ONE_FORM
@@ -93,7 +94,7 @@ def list_all_settings(folders: Sequence[Path] = ()) -> list[SettingEntry]:
 def _list_main(trees: Sequence[Path]) -> Iterator[SettingEntry]:
     remarks = read_remarks(trees, {})
     for name, value in list_choice_settings(trees, {}).items():
-        inner = dict(_walk(value)) if isinstance(value, dict) else {"": value}
+        inner = dict(walk_settings(value)) if isinstance(value, dict) else {"": value}
         for part, default in inner.items():
             key = f"{name}.{part}" if part else name
             if key.startswith("hydra.callbacks."):
@@ -105,21 +106,13 @@ def _list_main(trees: Sequence[Path]) -> Iterator[SettingEntry]:
 def _list_choice(trees: Sequence[Path], group: str, choice: str) -> Iterator[SettingEntry]:
     settings, start = read_choice_file(trees, group, choice), group.replace("/", ".")
     remarks = read_remarks(trees, {group: [choice]})
-    for path, default in _walk(settings) if group in SWEEPER else settings.items():
+    for path, default in walk_settings(settings) if group in SWEEPER else settings.items():
         if path not in ("name", "_target_"):
             allowed = _describe_field(_find_field(group, path, settings.get("name", choice)))
             if group == "arch" and path in ONE_FORM:  # null is for architectures of the other form
                 allowed = re.sub(",? or null$", "", allowed)
             meaning = remarks.get(f"{group}.{path}", "")
             yield SettingEntry(f"{start}.{path}", group, choice, default, allowed, meaning)
-
-
-def _walk(settings: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            yield from _walk(value, f"{start}{name}.")
-        else:
-            yield f"{start}{name}", value
 
 
 @cache

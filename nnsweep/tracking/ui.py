@@ -45,8 +45,9 @@ def serve_ui(uri: str, port: int, host: str = "127.0.0.1") -> int:
         If another program has the port.
     """
     require_store(uri)
-    _require_free(port)
-    print(f"MLflow's UI will be at http://127.0.0.1:{port} in some seconds; Ctrl-C ends it.", flush=True)
+    _require_free(host, port)
+    shown = "127.0.0.1" if host == "0.0.0.0" else host
+    print(f"MLflow's UI will be at http://{shown}:{port} in some seconds; Ctrl-C ends it.", flush=True)
     environment = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen processes that nobody needs here
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -60,13 +61,11 @@ def serve_ui(uri: str, port: int, host: str = "127.0.0.1") -> int:
     os.execve(sys.executable, arguments, environment)
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as the server does: one that has just ended is none
+def _require_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port of a server that has just ended is free
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             other = port + 1 if port < 65535 else port - 1
             raise ConfigError(
