@@ -3,6 +3,7 @@
 It answers for messages and exit codes.
 """
 
+import atexit
 import gc
 import logging
 import os
@@ -93,9 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _collect_seldom() -> None:
-    """Collect garbage seldom: what was imported stays, and looking through it takes a tenth of a short sweep."""
+    """Collect garbage seldom, and not at the end: what was imported stays, and looking through it takes a while."""
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
+    atexit.register(gc.freeze)  # else Python looks through all of it before the process ends
 
 
 def _run_for_exit_code(arguments: Sequence[str]) -> int:
