@@ -31,7 +31,6 @@ from nnsweep.results.plots.parallel import plot_parallel
 from nnsweep.results.plots.predictions import plot_predictions
 from nnsweep.results.plots.reliability import plot_reliability
 from nnsweep.results.plots.seeds import plot_seeds
-from nnsweep.results.plots.slides import save_slides
 from nnsweep.results.plots.style import NAMED
 from nnsweep.results.selection import choose_metric, rank_runs
 from nnsweep.results.statistics.data_sets import compare_data_sets, merge_data_settings, name_data_sets
@@ -209,7 +208,7 @@ def save_all(
     dpi : float
         Dots per inch of PNG files.
     as_slides : bool
-        Whether they are written as `save_slides` does.
+        Whether they are written as `nnsweep.results.plots.slides.save_slides` does.
 
     Returns
     -------
@@ -226,6 +225,8 @@ def save_all(
     except OSError as error:
         raise ConfigError(f"{printable(str(folder))}: cannot be written ({error.strerror}); choose another") from error
     if as_slides:
+        from nnsweep.results.plots.slides import save_slides  # it imports matplotlib's writer of PDF
+
         return save_slides(figures, folder, formats)
     paths = [(figure, folder / f"{name}.{suffix}") for name, figure in figures.items() for suffix in formats]
     for figure, path in paths:

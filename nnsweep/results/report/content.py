@@ -4,6 +4,8 @@ A section is a class in a file named ``section_NAME.py``, by which it is found. 
 escapes it.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +14,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 import pandas as pd
 
 from nnsweep.results.frame import plain
-from nnsweep.results.report.study import Study
 from nnsweep.results.wording import count
 from nnsweep.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nnsweep.results.report.study import Study  # which computes with SciPy: a card of a model does without
+
 
 Row: TypeAlias = Mapping[str, object]
-Sentences: TypeAlias = Callable[[Study], list[str]]
+Sentences: TypeAlias = Callable[["Study"], list[str]]
 """Gives the sentences of one matter, none where there is nothing to say of it."""
 
 
@@ -128,8 +131,8 @@ class Picture(NamedTuple):
 
     name: str
     caption: str
-    figure: "Figure"
-    narrow: "Figure | None" = None
+    figure: Figure
+    narrow: Figure | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -174,7 +177,7 @@ class SectionContent:
         return not (shown or self.sentences or self.points or self.tables or self.commands)
 
 
-SECTIONS: list["Section"] = []
+SECTIONS: list[Section] = []
 """The sections in the order in which they are read."""
 
 

@@ -1,12 +1,18 @@
 """What the networks of the best configuration do on the test part: what they take for what, and how sure they are."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nnsweep.results.report.content import Section, SectionContent
-from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.evaluations import PooledEvaluation, find_confused_pairs
 from nnsweep.results.wording import count, fixed, percent, write_digits
 from nnsweep.tracking.record import calibration_error
+
+if TYPE_CHECKING:
+    from nnsweep.results.report.study import Study
 
 MOST_NAMED = 3
 """Labels or targets that a section has a sentence for."""

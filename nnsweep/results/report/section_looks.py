@@ -1,11 +1,16 @@
 """How often the configurations and their test set were looked at before, and what that asks of the present look."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from nnsweep.results.report.content import Section, SectionContent
-from nnsweep.results.report.study import Study
 from nnsweep.results.wording import count, join_words, percent
+
+if TYPE_CHECKING:
+    from nnsweep.results.report.study import Study
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
