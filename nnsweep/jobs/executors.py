@@ -147,18 +147,10 @@ class ProcessExecutor:
         if self.n_workers > 1:
             process_pool.warm_up(["nnsweep.jobs.worker"])
         stacks, deaths = self.form_stacks(tasks), Deaths()
-        n_threads = choose_threads(
-            stacks,
-            [task.job for task in tasks],
-            worker.load_dataset,
-            n_workers=self.n_workers,
-            n_cores=self.n_cores,
-            max_bytes=tasks[0].job.sweep.max_stack_bytes,
-        )
         pending = [[*stack.numbers] for stack in stacks]
         with scratch_folder() as folder:
             data = _map_datasets(tasks, folder) if self.n_workers > 1 else {}
-            work = functools.partial(train_in_worker, data, self._draw, n_threads)
+            work = functools.partial(train_in_worker, data, self._draw, self._choose_threads(stacks, tasks))
             while pending and not stop():
                 pieces = [[tasks[number] for number in numbers] for numbers in pending]
                 again: list[list[int]] = []
@@ -170,6 +162,16 @@ class ProcessExecutor:
                     else:
                         yield Died([task.attempt for task in pieces[index]], outcome)
                 pending = again
+
+    def _choose_threads(self, stacks: Sequence[JobStack], tasks: Sequence[Task]) -> int:
+        """Choose how many threads share a full batch; without any, the cores are not even counted."""
+        jobs = [task.job for task in tasks]
+        if all(job.trainer.settings()["batch_size"] for job in jobs):
+            return 1
+        max_bytes = jobs[0].sweep.max_stack_bytes
+        return choose_threads(
+            stacks, jobs, worker.load_dataset, n_workers=self.n_workers, n_cores=self.n_cores, max_bytes=max_bytes
+        )
 
 
 def _map_datasets(tasks: Sequence[Task], folder: Path) -> dict[str, Path]:
