@@ -7,7 +7,7 @@ a flat mapping, the sizes of its network and data as metrics, and a sentence eac
 import re
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from nnsweep.data.dataset import Dataset
 from nnsweep.jobs.job import OPERATIONAL, Job
 from nnsweep.jobs.overrides import read_column_name
-from nnsweep.jobs.schema import Settings
 from nnsweep.mlp.arrays import Examples
 from nnsweep.mlp.baselines import measure_baselines
 from nnsweep.mlp.batches import LARGE_SCALE
@@ -40,6 +39,8 @@ _LATER = (
 _SIZES = tuple(f"arch.{name}" for name in ("name", "hidden_layer_sizes", "depth", "width"))
 _PLACES = ("data.path", "data.dataset")
 _PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+_Measured: TypeAlias = WeakKeyDictionary[Dataset, dict[Hashable, dict[str, float]]]
+_sizes, _chances = _Measured(), _Measured()  # alike for most jobs
 
 
 def name_choices(chosen: Mapping[str, str | None], overrides: Sequence[str]) -> dict[str, str]:
@@ -88,13 +89,16 @@ def measure_sizes(job: Job, examples: Dataset) -> dict[str, float]:
     dict
         ``depth``, ``width``, ``n_parameters`` and ``epoch_flops`` of its network, and the `make_yardstick` of its data.
     """
-    layers = job.arch.sizes
-    n_outputs = make_loss(job.training().loss, examples.task).count_outputs(examples.n_outputs)
-    counts = measure_extent(layers) | {
-        "n_parameters": job.network().count_parameters(examples.n_features, n_outputs),
-        "epoch_flops": epoch_flops(examples.train.X, layers, n_outputs),
-    }
-    return {name: float(count) for name, count in counts.items()} | make_yardstick(job, examples)
+    known, kind = _sizes.setdefault(examples, {}), (job.arch, job.loss, job.trainer)
+    if kind not in known:
+        layers = job.arch.sizes
+        n_outputs = make_loss(job.training().loss, examples.task).count_outputs(examples.n_outputs)
+        counts = measure_extent(layers) | {
+            "n_parameters": job.network().count_parameters(examples.n_features, n_outputs),
+            "epoch_flops": epoch_flops(examples.train.X, layers, n_outputs),
+        }
+        known[kind] = {name: float(count) for name, count in counts.items()} | make_yardstick(job, examples)
+    return dict(known[kind])
 
 
 def make_yardstick(job: Job, examples: Dataset) -> dict[str, float]:
@@ -112,9 +116,6 @@ def make_yardstick(job: Job, examples: Dataset) -> dict[str, float]:
     parts = {f"n_{part}_samples": float(held.n_samples) for part, held in examples.parts.items()}
     scale = examples.feature_scale
     return _measure_chance(job, examples) | parts | ({"feature_scale": scale} if scale > LARGE_SCALE else {})
-
-
-_chances: WeakKeyDictionary[Dataset, dict[Hashable, dict[str, float]]] = WeakKeyDictionary()  # alike for most jobs
 
 
 def _measure_chance(job: Job, examples: Dataset) -> dict[str, float]:
@@ -211,14 +212,11 @@ def flatten_settings(job: Job, chosen: Mapping[str, str]) -> dict[str, Setting]:
     that runs of earlier versions, which do not have them, do not differ.
     """
     flat: dict[str, Setting] = {**chosen, "hidden_layer_sizes": name_sizes(job.arch.sizes)}
-    for name in type(job).model_fields:
-        value = getattr(job, name)
-        if name == "arch" or name in OPERATIONAL:
-            continue
-        if not isinstance(value, Settings):
+    for name, value in job.model_dump(mode="json", exclude={**OPERATIONAL, "arch": True}).items():
+        if not isinstance(value, dict):
             flat[name] = value
             continue
-        for key, inner in value.model_dump(mode="json").items():
+        for key, inner in value.items():
             flat[f"{name}.{key}"] = inner if isinstance(inner, bool | int | float | str | None) else str(inner)
     flat.pop("data.home", None)  # a folder of this machine, which says nothing about the job
     for name in _LATER:

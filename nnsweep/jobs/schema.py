@@ -50,7 +50,7 @@ class Settings(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """Return the values by name, without the name of the choice itself."""
-        return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
+        return {field: value for field, value in vars(self).items() if field != "name"}
 
 
 class Part(Settings):
