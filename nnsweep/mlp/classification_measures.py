@@ -192,7 +192,7 @@ def count_by_confidence(confidence: FloatArray, is_right: BoolArray, weight: Flo
     [[1.0, 0.5, 1.0], [2.0, 1.95, 1.0]]
     """
     n_networks = len(confidence)
-    bins = np.clip(np.ceil(np.nan_to_num(confidence) * N_BINS) - 1, 0, N_BINS - 1).astype(np.int64)
+    bins = np.minimum(np.fmax(np.ceil(confidence * N_BINS), 1), N_BINS).astype(np.int64) - 1  # NaN is in the lowest
     cells = (bins + np.arange(n_networks)[:, np.newaxis] * N_BINS).ravel()
     counted = np.broadcast_to(1.0 if weight is None else weight, confidence.shape)
     sums = [np.bincount(cells, (counted * values).ravel(), n_networks * N_BINS) for values in (1, confidence, is_right)]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from nnsweep.mlp.arrays import Features, FloatArray, IntArray, Task
-from nnsweep.mlp.batches import prepare_inputs
+from nnsweep.mlp.batches import Shared, prepare_inputs
 from nnsweep.mlp.classification_measures import count_by_confidence
 from nnsweep.mlp.losses import Loss, softmax
-from nnsweep.mlp.network import Layers, Network, forward
+from nnsweep.mlp.network import Layers, Network, forward, make_buffers
 from nnsweep.mlp.targets import fit_target_scaling
 from nnsweep.mlp.train import Splits, leave_out_weightless
 
@@ -262,5 +262,11 @@ def compute_outputs(network: Network, layers: Layers, X: Features) -> FloatArray
     widths = sum(layer.W.shape[2] for layer in layers) + (X.shape[1] if isinstance(X, np.ndarray) else 0)
     step = max(1, OUTPUT_BYTES // (8 * widths))
     blocks = [X[start : start + step].astype(np.float64, copy=False) for start in range(0, X.shape[0], step)]
+    outputs = []
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.concatenate([forward(network, doubled, prepare_inputs(block)).a[-1][0] for block in blocks])
+        for block in blocks:
+            buffers = make_buffers(network, doubled, block.shape[0], back=False)
+            # a copy of the transposed features would only serve the way back
+            inputs = Shared(block, block.T) if isinstance(block, np.ndarray) else prepare_inputs(block)
+            outputs.append(forward(network, doubled, inputs, into=buffers).a[-1][0])
+    return np.concatenate(outputs)
