@@ -43,6 +43,7 @@ LONGEST = [
 SERVED = {
     *("tests/test_servers.py", "tests/test_containers.py", "tests/test_secrets.py", "tests/test_together.py"),
     *("tests/tracking/test_backend.py", "tests/tracking/test_whole_runs.py", "tests/tracking/test_sqlite.py"),
+    "tests/tracking/test_revisions.py",
 }
 """Modules that share servers or the zygote: one process does them all, so that these are started once."""
 FAULTS = "tests/faults/"

@@ -1,6 +1,6 @@
 """Write the script that makes the tables of a new store as the installed MLflow makes them.
 
-Run it after a new version of MLflow has been tried and named in `nnsweep.tracking.connection.REVISIONS`.
+Run it after a new version of MLflow has been tried and named in `nnsweep.tracking.revisions.REVISIONS`.
 """
 
 import sqlite3
@@ -8,7 +8,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from nnsweep.tracking.connection import find_revision
+from nnsweep.tracking.revisions import find_revision
 from nnsweep.tracking.sqlite import make_by_mlflow
 
 FOLDER = Path(__file__).resolve().parents[1] / "nnsweep" / "templates" / "store"

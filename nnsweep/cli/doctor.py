@@ -302,14 +302,14 @@ def examine_store(uri: str | None, folder: Path) -> Iterator[Finding]:
     from nnsweep.tracking import sqlite
     from nnsweep.tracking.connection import is_read_only
     from nnsweep.tracking.earlier import inspect_store
-    from nnsweep.tracking.store import check_store, resolve_uri
+    from nnsweep.tracking.store import check_store, is_made, resolve_uri
 
     chosen = resolve_uri(uri, folder)
     database = sqlite.find_database_file(chosen)
     may_write = database is None or not is_read_only(database)
     if may_write:
         check_store(chosen)
-    if database and not os.path.lexists(database):
+    if not is_made(chosen):
         yield Finding("store", "ok", f"there is none yet; the first sweep makes {chosen}")
         return
     condition = inspect_store(chosen)
@@ -352,16 +352,14 @@ def examine_records(uri: str | None, folder: Path) -> Iterator[Finding]:
         As for `examine_store`.
     """
     from nnsweep.jobs.consistency import find_disagreements
-    from nnsweep.tracking import sqlite
     from nnsweep.tracking.query import draw_runs
     from nnsweep.tracking.recorded_run import read_found_run
-    from nnsweep.tracking.store import resolve_uri
+    from nnsweep.tracking.store import is_made, resolve_uri
 
     chosen = resolve_uri(uri, folder)
-    database = sqlite.find_database_file(chosen)
-    if database and not os.path.lexists(database):
-        return
     try:
+        if not is_made(chosen):
+            return
         drawn, n_runs = draw_runs(chosen, N_RECORDS)
     except StoreError:  # that was told
         return

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from http import HTTPStatus
 from http.client import HTTPException
-from importlib.metadata import version
 from threading import Thread
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -24,7 +23,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from nnsweep.errors import FullDiskError, StoreError
 from nnsweep.text import mask_secrets, strip_credentials
-from nnsweep.tracking.connection import has_known_tables, open_client
+from nnsweep.tracking.connection import open_client
+from nnsweep.tracking.revisions import has_known_tables
 
 CHECK = "Check tracking.uri or MLFLOW_TRACKING_URI"
 _CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
@@ -198,11 +198,6 @@ def explain_errors(uri: str) -> Iterator[None]:
         if silent:
             _away[uri] = time.monotonic() + AWAY_SECONDS, message
         _notify(uri, message if silent else "")
-        if "out-of-date database schema" in str(error):
-            raise StoreError(
-                f"the store {mask_secrets(uri)} has the tables of another MLflow than {version('mlflow')}. If that is "
-                f"newer, install it; if it is older, copy the store, then run: mlflow db upgrade {mask_secrets(uri)}"
-            ) from error
         kind = FullDiskError if is_full(str(error)) else StoreError
         raise kind(
             f"the store {mask_secrets(uri)} cannot be used ({message}). {suggest_remedy(uri, str(error))}"
@@ -281,16 +276,17 @@ def ask_first(uri: str, ask: Callable[[], T]) -> T:
     StoreError
         If it is not there, refuses, or has not answered after `ANSWER_SECONDS`.
     """
+    if not uri.startswith("sqlite:") and (is_server(uri) or not ask_in_time(uri, lambda: has_known_tables(uri))):
+        with explain_errors(uri):
+            open_client(uri)  # imports mlflow, which is not the server's time
+    return ask_in_time(uri, ask)
+
+
+def ask_in_time(uri: str, ask: Callable[[], T]) -> T:
+    """Ask a store what needs no client of MLflow's, or only one that is open; see `ask_first`."""
     if uri.startswith("sqlite:"):
         with explain_errors(uri):
             return ask()
-    if is_server(uri) or not _ask_in_time(uri, lambda: has_known_tables(uri)):
-        with explain_errors(uri):
-            open_client(uri)  # imports mlflow, which is not the server's time
-    return _ask_in_time(uri, ask)
-
-
-def _ask_in_time(uri: str, ask: Callable[[], T]) -> T:
     answer: Future[T] = Future()
 
     def fetch_answer() -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from nnsweep.text import is_broken
-from nnsweep.tracking.connection import are_copies_outdated, close_connections, has_known_tables, open_client
+from nnsweep.tracking.connection import are_copies_outdated, close_connections, open_client
 from nnsweep.tracking.record import Point
+from nnsweep.tracking.revisions import has_known_tables
 
 MODEL_TYPE = "nnsweep"
 TOLD_LAST = ("nnsweep.state", "nnsweep.reason", "nnsweep.seal")
@@ -239,7 +240,13 @@ class Backend(Protocol):
 
 @functools.cache
 def find_backend(uri: str) -> Backend:
-    """Choose who answers for the store at `uri`, which is there; the same one is returned for the same URI."""
+    """Choose who answers for the store at `uri`, which is there; the same one is returned for the same URI.
+
+    Raises
+    ------
+    StoreError
+        If it is a database that MLflow must not open; see `nnsweep.tracking.revisions`.
+    """
     if not has_known_tables(uri):
         from nnsweep.tracking.mlflow_backend import ClientBackend
 

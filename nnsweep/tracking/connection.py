@@ -1,7 +1,7 @@
 """How a store is opened: by MLflow's client or SQLAlchemy's engine, and as a copy where it may only be read.
 
-A database is read and written as rows only through tested drivers, and only if its tables have a tested version; any
-other store is left to MLflow's client.
+MLflow's client changes the tables of a database that an older MLflow has made, unasked. So whoever opens it has asked
+`nnsweep.tracking.revisions` before.
 
 Beside an SQLite store with a log (WAL) SQLite keeps two files, which it cannot make where the store may only be read.
 Such a store is copied, with its log, and the copy is opened for reading only. To read the file itself as one that never
@@ -14,7 +14,6 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -107,21 +106,19 @@ def settle_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-REVISIONS = {"3.11": "c3d6457b6d8a", "3.17": "dc11669786a5", "3.18": "f4a9b2c7d1e6"}
-"""The version of a database's tables by that of the MLflow that makes them, for those that were tried."""
 _LOCKED_SECONDS = 20
 """How long a locked file is waited for."""
 _LOST = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """When PostgreSQL's client takes a connection for lost of which it hears nothing, in seconds."""
 _DEADLOCKS = {"40P01", "40001"}
-_ARGUMENTS: dict[tuple[str, str], dict[str, Any]] = {
+DATABASES: dict[tuple[str, str], dict[str, Any]] = {
     ("sqlite", "pysqlite"): {"connect_args": {"timeout": _LOCKED_SECONDS}},
     ("postgresql", "psycopg2"): {"pool_pre_ping": True, "connect_args": _LOST},
     ("postgresql", "psycopg"): {"pool_pre_ping": True, "connect_args": _LOST},
     # MariaDB would else show a transaction only what was there when it began to read
     ("mysql", "pymysql"): {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"},
 }
-"""How databases are opened, by name and driver; a server may restart, and its connections then be dead."""
+"""How those databases are opened that were tried, by name and driver; a server may restart, and connections be dead."""
 
 
 def make_engine(uri: str) -> "Engine":
@@ -131,56 +128,7 @@ def make_engine(uri: str) -> "Engine":
     settle_environment()
     watch_connections()
     url = sql.make_url(readable_uri(uri))
-    return sql.create_engine(url, **_ARGUMENTS[url.get_backend_name(), url.get_driver_name()])
-
-
-def find_revision() -> str | None:
-    """Find the version of the tables that the installed MLflow makes; None if it was not tried."""
-    return REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
-
-
-def has_known_tables(uri: str) -> bool:
-    """Tell whether a store is a database whose tables are those that the installed MLflow makes, and were tried.
-
-    Raises
-    ------
-    sqlite3.Error
-        If it is a file that cannot be read.
-    sqlalchemy.exc.SQLAlchemyError
-        If it does not answer, or refuses.
-    """
-    revision = find_revision()
-    if revision is None or uri.startswith(("http:", "https:")):
-        return False
-    scheme, _, path = readable_uri(uri).partition(":///")
-    if scheme != "sqlite":
-        return revision == _read_revision(uri)
-    with closing(_open_file(Path(path))) as connection:  # SQLAlchemy takes long to import, and a file needs none of it
-        return bool(connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,))
-
-
-def _read_revision(uri: str) -> str | None:
-    """Read which version a database's tables are of; None if it has none, or cannot be opened here."""
-    import sqlalchemy as sql
-    from sqlalchemy.exc import ArgumentError, ProgrammingError
-
-    try:
-        url = sql.make_url(uri)
-        if (url.get_backend_name(), url.get_driver_name()) not in _ARGUMENTS:
-            return None
-        engine = make_engine(uri)
-    except (ImportError, ArgumentError):  # there is no such driver, as MLflow's client will say
-        return None
-    try:
-        with engine.connect() as connection:
-            is_mysql = connection.dialect.name == "mysql" and not getattr(connection.dialect, "is_mariadb", False)
-            if is_mysql:  # which was not tried
-                return None
-            return connection.execute(sql.text("SELECT version_num FROM alembic_version")).scalar()
-    except ProgrammingError:  # a new database
-        return None
-    finally:
-        engine.dispose()
+    return sql.create_engine(url, **DATABASES.get((url.get_backend_name(), url.get_driver_name()), {}))
 
 
 def is_deadlock(error: "DBAPIError") -> bool:

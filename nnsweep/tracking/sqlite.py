@@ -20,7 +20,8 @@ from pathlib import Path
 from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import is_nameable, nearest_folder, remove_leftovers, temporary_folder, whole_file
 from nnsweep.tracking.answers import explain_errors
-from nnsweep.tracking.connection import connect_readonly, find_revision, is_read_only, open_client
+from nnsweep.tracking.connection import connect_readonly, is_read_only, open_client
+from nnsweep.tracking.revisions import find_revision
 
 SCHEME = "sqlite:///"
 _SMALLEST = 512  # bytes: SQLite's smallest page

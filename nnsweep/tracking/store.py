@@ -15,9 +15,10 @@ from nnsweep.errors import ConfigError, StoreError
 from nnsweep.files import check_place, expand_home, is_nameable, nearest_folder
 from nnsweep.text import mask_secrets
 from nnsweep.tracking import sqlite
-from nnsweep.tracking.answers import ask_first, explain_errors, is_server
+from nnsweep.tracking.answers import ask_first, ask_in_time, explain_errors, is_server
 from nnsweep.tracking.backend import Experiment, find_backend, forget_backends
 from nnsweep.tracking.connection import is_read_only
+from nnsweep.tracking.revisions import has_tables
 
 FOLDER = "mlartifacts"
 """The folder beside an SQLite store that has the artifacts."""
@@ -288,11 +289,8 @@ def find_store_if_any(uri: str, experiment: str) -> Store | None:
     ConfigError
         If the experiment has been deleted.
     """
-    database = sqlite.find_database_file(uri)
-    if database and not os.path.lexists(database):
+    if not is_made(uri):
         return None
-    if database:
-        sqlite.require_mlflow_database(database)
     found = ask_first(uri, lambda: find_backend(uri).get_experiment_by_name(experiment))
     return None if found is None else _ask_for_store(uri, experiment, lambda: _active_id(found))
 
@@ -334,14 +332,30 @@ def require_store(uri: str) -> None:
     Raises
     ------
     StoreError
-        If it is not, or is damaged.
+        If it is not, is damaged, or is of another MLflow than the installed one.
     """
     if is_server(uri):
         ask_first(uri, lambda: None)
-    elif database := sqlite.find_database_file(uri):
+    elif not is_made(uri):
+        place = sqlite.find_database_file(uri) or mask_secrets(uri)
+        raise StoreError(f"there is no store {place} yet. Run a sweep first, or name one with --uri")
+
+
+def is_made(uri: str) -> bool:
+    """Tell whether a store has been made: there is its file, or its database has MLflow's tables.
+
+    Raises
+    ------
+    StoreError
+        If something else is there, what is there is damaged, or it is of another MLflow than the installed one.
+    """
+    if is_server(uri):
+        return True
+    if database := sqlite.find_database_file(uri):
         if not os.path.lexists(database):
-            raise StoreError(f"there is no store {database} yet. Run a sweep first, or name one with --uri")
+            return False
         sqlite.require_mlflow_database(database)
+    return ask_in_time(uri, lambda: has_tables(uri))
 
 
 def _artifact_location(uri: str, artifact_root: str | None) -> str | None:

@@ -75,14 +75,6 @@ def test_a_page_in_one_line_is_cut_short():
     assert len(str(error.value)) < 600
 
 
-def test_an_older_store_is_told_how_to_upgrade():
-    with (
-        pytest.raises(StoreError, match=r"mlflow db upgrade sqlite:////study/mlflow\.db"),
-        explain_errors("sqlite:////study/mlflow.db"),
-    ):
-        raise MlflowException("Detected out-of-date database schema (found version 1, but expected 2)")
-
-
 def test_the_cause_is_told_and_not_when_it_was_met():
     said = "(raised as a result of Query-invoked autoflush; …)\n(sqlite3.OperationalError) database or disk is full"
     with pytest.raises(StoreError, match="disk is full") as told, explain_errors("sqlite:////study/mlflow.db"):

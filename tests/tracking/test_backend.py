@@ -17,12 +17,13 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nnsweep.errors import StoreError
 from nnsweep.tracking import backend as backends
-from nnsweep.tracking import connection
+from nnsweep.tracking import revisions
 from nnsweep.tracking import rows as run_rows
 from nnsweep.tracking.backend import Backend, RunQuery, find_backend
-from nnsweep.tracking.connection import close_connections, has_known_tables
+from nnsweep.tracking.connection import close_connections
 from nnsweep.tracking.mlflow_backend import ClientBackend
 from nnsweep.tracking.record import Point
+from nnsweep.tracking.revisions import has_known_tables
 from nnsweep.tracking.row_backend import RowBackend
 from nnsweep.tracking.store import prepare_store
 from tests.databases import DatabaseServer
@@ -223,7 +224,7 @@ def test_a_database_whose_tables_are_known_is_read_by_its_rows(database: str):
 
 
 def test_any_other_store_is_asked_through_mlflow(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connection, "REVISIONS", {})
+    monkeypatch.setattr(revisions, "REVISIONS", {})
     find_backend.cache_clear()
     assert not has_known_tables(database)
     assert isinstance(find_backend(database), ClientBackend)
