@@ -37,7 +37,9 @@ def compile_latex(text: str, folder: Path) -> str:
     for _ in range(2):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=120)
         assert done.returncode == 0, done.stdout[-3000:]
-    log = (folder / "document.log").read_text(encoding="utf-8", errors="replace")
+        log = (folder / "document.log").read_text(encoding="utf-8", errors="replace")
+        if "Rerun to get" not in log and "undefined references" not in log:
+            break
     widths = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(widths, default=0.0) <= STICKS_OUT, log
     assert ".600pk" not in log, f"a bitmap font, which publishers refuse: {log}"

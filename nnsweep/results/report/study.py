@@ -419,14 +419,18 @@ class Study:
 
     def row_of(self, label: str) -> dict[str, Any]:
         """Give the row of a configuration."""
-        return dict(next(iter(rows(self.configurations[self.configurations["label"] == label]))))
+        return dict(self._rows_by_label[label])
+
+    @cached_property
+    def _rows_by_label(self) -> dict[str, Mapping[str, Any]]:
+        return {str(row["label"]): row for row in rows(self.configurations)}
 
     @property
     def best(self) -> dict[str, Any]:
         """The row of the leader."""
         return self.row_of(self.leader)
 
-    @property
+    @cached_property
     def leaders(self) -> list[str]:
         """The labels of the configurations that share the best mean: almost always one."""
         table = self.configurations[self.configurations["n_units"] >= min(2, self.best["n_units"])]
