@@ -86,7 +86,9 @@ def _read_own_tables(uri: str) -> _Tables | None:
         return tables
     if "experiments" not in tables.names:
         raise StoreError(f"the database {mask_secrets(uri)} has tables, and none of MLflow's. Name an empty one")
-    downs = _read_migrations()
+    if tables.revision == find_revision():
+        return tables
+    downs = _read_migrations()  # some fifty files
     latest = {find_revision()} if find_revision() else downs.keys() - downs.values()
     if len(latest) == 1 and tables.revision not in latest:  # else MLflow looks for itself
         raise StoreError(_explain_revision(uri, tables.revision, is_older=tables.revision in downs))
