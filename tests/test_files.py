@@ -215,3 +215,17 @@ def test_files_of_other_names_are_nobodys_temporary_files(tmp_path):
         aged(tmp_path / name)
     remove_leftovers([tmp_path])
     assert len([*tmp_path.iterdir()]) == 4
+
+
+def test_a_file_written_anew_leaves_old_links_alone(tmp_path):
+    old, linked = tmp_path / "old", tmp_path / "linked"
+    files.write_anew(old, b"before")
+    os.link(old, linked)
+    files.write_anew(old, b"after")
+    assert (old.read_bytes(), linked.read_bytes()) == (b"after", b"before")
+
+
+def test_a_long_file_is_written_anew_whole(tmp_path):
+    content = os.urandom(5_000_000)
+    files.write_anew(tmp_path / "long", content)
+    assert (tmp_path / "long").read_bytes() == content

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnsweep.errors import DataError
-from nnsweep.files import sync_path, whole_file
+from nnsweep.files import sync_path, whole_file, write_anew
 from nnsweep.jobs.result import HISTORY, JobResult, Kept, from_plain, make_hash, make_plain
 from nnsweep.mlp.arrays import FloatArray
 from nnsweep.tracking.record import RunRecord
@@ -61,7 +61,7 @@ def write_result(result: JobResult, *, through: bool = True, latest: dict[str, t
         If something cannot be written.
     """
     latest = {} if latest is None else latest
-    write = _write_through if through else _write_anew
+    write = _write_through if through else write_anew
     if not through:
         (result.folder / RECORD).unlink(missing_ok=True)
     for name, content in result.contents.items():
@@ -82,17 +82,6 @@ def write_result(result: JobResult, *, through: bool = True, latest: dict[str, t
 
 def _write_through(path: Path, content: bytes) -> None:
     with whole_file(path) as file:
-        file.write(content)
-
-
-def _write_anew(path: Path, content: bytes) -> None:
-    """Write a file, replacing any that is there: an old one may have links, and must not be written into."""
-    try:
-        file = path.open("xb")
-    except FileExistsError:
-        path.unlink()
-        file = path.open("xb")
-    with file:
         file.write(content)
 
 

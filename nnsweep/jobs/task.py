@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnsweep.files import write_anew
 from nnsweep.jobs.hydra_folder import make_hydra_files
 from nnsweep.jobs.job import Job
 from nnsweep.jobs.result import Attempt
@@ -112,4 +113,4 @@ class Task:
             folder = self.place.folder / self.output_subdir
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in make_hydra_files(self.configuration).items():
-                (folder / name).write_bytes(mask_secrets(text).encode())
+                write_anew(folder / name, mask_secrets(text).encode())
