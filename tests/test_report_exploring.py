@@ -8,9 +8,10 @@ import pytest
 
 from nnsweep.api.report import write_report
 from nnsweep.results.report.report import findings
+from tests.results.report.conftest import undrawn
 from tests.test_report_page import AXE, browser, pytestmark, study
 
-__all__ = ["browser", "pytestmark"]  # the fixture, and the reason to skip where there is no browser
+__all__ = ["browser", "pytestmark", "undrawn"]  # fixtures, and the reason to skip where there is no browser
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 DESK = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -18,9 +19,9 @@ DESK = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the report of two dozen configurations, some of whose runs failed."""
+    """Write the report of a dozen configurations, some of whose runs failed."""
     path = tmp_path_factory.mktemp("explored") / "report.html"
-    write_report(findings(study(30, failing=True), "Which depth & width?"), path)
+    write_report(findings(study(14, failing=True), "Which depth & width?"), path)
     return path
 
 
@@ -142,7 +143,7 @@ def test_a_filter_leaves_the_rows_that_have_the_value(reader):
     assert not reader.see("#controls button")
 
 
-def test_many_values_are_filtered_by_what_is_written(browser, tmp_path):
+def test_many_values_are_filtered_by_what_is_written(browser, tmp_path, undrawn):
     path = tmp_path / "report.html"
     made = study(24, n_seeds=1)
     made.runs["optimizer.learning_rate"] = [0.001 * (1 + place) for place in range(len(made.runs))]
@@ -212,7 +213,7 @@ def test_a_curve_says_which_run_it_is(reader):
     assert len(reader.see("#curves .near")) == 3
 
 
-def test_what_has_no_curves_says_so(browser, tmp_path):
+def test_what_has_no_curves_says_so(browser, tmp_path, undrawn):
     path = tmp_path / "report.html"
     made = study(9)
     made.histories.clear()
@@ -276,7 +277,9 @@ def test_a_printed_page_has_all_rows_and_no_control(reader):
     try:
         assert len(reader.rows()) == len(reader.data["labels"])
         assert not reader.see("#controls form, #curves, #tip")
-        assert {mark.value_of_css_property("opacity") for mark in reader.see("figure .mark")} == {"1"}
+        opacities = """return [...document.querySelectorAll("figure .mark")].filter(mark => mark.checkVisibility())
+            .map(mark => getComputedStyle(mark).opacity)"""
+        assert {*reader.browser.execute_script(opacities)} == {"1"}
     finally:
         reader.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
