@@ -119,7 +119,8 @@ def relu() -> Activation:
         return np.maximum(z, np.zeros_like(z[:1]), out=out)
 
     def slope(z: FloatArray, a: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        return np.greater(a, 0, out=np.empty_like(a) if out is None else out)
+        # to compare and then to copy is quicker than to let the comparison convert what it writes
+        return _write(np.greater(a, 0), np.empty_like(a) if out is None else out)
 
     return Activation(value, slope, needs_z=False)
 

@@ -197,6 +197,8 @@ class Buffers(NamedTuple):
         Derivatives by the values, then by the pre-activations.
     slopes : list of ndarray
         Slopes of the activations; they share their memory, since they are wanted one after the other.
+    turned : list of ndarray
+        The same slopes, laid in memory as the `deltas` are; the same arrays as `slopes` where these lie so already.
     ones : ndarray of shape (1, n)
         Sums over the samples, as a product.
     places : ndarray of shape (K, n)
@@ -210,6 +212,7 @@ class Buffers(NamedTuple):
     moments: list[Moments | None]
     deltas: list[FloatArray]
     slopes: list[FloatArray]
+    turned: list[FloatArray]
     ones: FloatArray
     places: IntArray
 
@@ -251,19 +254,26 @@ def make_buffers(
     changed = [bool(network.dropout and back) or network.is_residual(number) for number in range(last)]
     signals = [empty(number) if other else a[number] for number, other in enumerate(changed)]
     normalized = [empty(number) if back and "gain" in layer.names else z[number] for number, layer in enumerate(layers)]
-    memory = np.empty(max(math.prod(shape) for shape in shapes) if back else 0, dtype)
     # OpenBLAS is quickest with derivatives that lie unit by unit, but for the first layer's, which go no further back
     deltas = [empty(number, by_unit=by_unit or number > 0) for number in range(len(a))] if back else []
+    slopes = _share_memory(a) if back else []
+    lie_alike = [values.strides == delta.strides for values, delta in zip(slopes, deltas, strict=True)]
+    turned = slopes if all(lie_alike) else _share_memory(deltas)
+    turned = [slopes[number] if alike else turned[number] for number, alike in enumerate(lie_alike)]
+    ones, moments = np.ones((1, n_samples), dtype), list[Moments | None]([None] * len(a))
+    return Buffers(z, a, signals, normalized, moments, deltas, slopes, turned, ones, first_places(a[-1]))
+
+
+def _share_memory(arrays: Sequence[FloatArray]) -> list[FloatArray]:
+    """Give views of one and the same memory, each of the shape and order of one of the arrays."""
+    memory = np.empty(max(array.size for array in arrays), arrays[0].dtype)
 
     def view_like(array: FloatArray) -> FloatArray:
-        """View the start of the shared memory as an array of the same shape and order as another."""
         if array.flags.c_contiguous:
             return memory[: array.size].reshape(array.shape)
         return memory[: array.size].reshape(array.swapaxes(1, 2).shape).swapaxes(1, 2)
 
-    slopes = [view_like(values) for values in a] if back else []
-    ones, moments = np.ones((1, n_samples), dtype), list[Moments | None]([None] * len(a))
-    return Buffers(z, a, signals, normalized, moments, deltas, slopes, ones, first_places(a[-1]))
+    return [view_like(array) for array in arrays]
 
 
 def forward(
@@ -339,7 +349,10 @@ def backward(
     for number in reversed(range(len(layers))):
         activation, delta, gradient = network.activation_of(number), buffers.deltas[number], gradients[number]
         if not activation.is_identity:
-            delta *= activation.slope(buffers.z[number], buffers.a[number], buffers.slopes[number])
+            slope = activation.slope(buffers.z[number], buffers.a[number], buffers.slopes[number])
+            if buffers.turned[number] is not slope:  # a copy costs less than a product of arrays that lie differently
+                np.copyto(buffers.turned[number], slope)
+            delta *= buffers.turned[number]
         np.matmul(buffers.ones, delta, out=gradient.b)
         if network.normalization and (moments := buffers.moments[number]) is not None:
             normalized = buffers.normalized[number]
