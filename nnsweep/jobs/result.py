@@ -161,7 +161,8 @@ def encode_history(history: Mapping[str, FloatArray]) -> bytes:
 
     table = pyarrow.Table.from_arrays([column(name, curve) for name, curve in history.items()], names=[*history])
     content = pyarrow.BufferOutputStream()  # quicker than a Python file, which is called for every piece
-    parquet.write_table(table, content, use_dictionary=False)  # few values of a curve are the same
+    # few values of a curve are the same, nobody searches in it, and its two kinds of numbers need no further schema
+    parquet.write_table(table, content, use_dictionary=False, write_statistics=False, store_schema=False)
     return bytes(content.getvalue())
 
 
