@@ -77,6 +77,9 @@ def watch_connections() -> None:
             # not waiting for the disk at every commit: with its log (WAL), a power failure can then cost the last rows,
             # never the store; job folders have them
             connection.execute("PRAGMA synchronous=NORMAL")
+            # a batch of runs changes thousands of pages: they are written once, and not whenever room is needed
+            connection.execute("PRAGMA cache_size=-65536")
+            connection.execute("PRAGMA wal_autocheckpoint=8000")
             forbid_writing(connection)
 
     event.listen(Engine, "connect", settle_connection)
