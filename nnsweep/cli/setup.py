@@ -96,9 +96,12 @@ def completion_command(shell: str, *, words: tuple[str, ...]) -> None:
 
 @click.command("sync", short_help="Send to the store what waits in job folders.")
 @click.argument("folder", default="multirun", type=read_path, shell_complete=complete_folders)
+@click.option("--deleted", is_flag=True, help="Send also runs that were deleted in the store.")
 @store_option
-def sync_command(folder: Path, *, uri: str | None) -> None:
+def sync_command(folder: Path, *, deleted: bool, uri: str | None) -> None:
     """Send to the store what it does not have yet of the jobs in FOLDER: of one sweep's folder, or of many.
+
+    Runs that were deleted in the store stay deleted, unless --deleted is given.
 
     For example: nnsweep sync multirun --uri sqlite:///other.db
     """
@@ -107,7 +110,7 @@ def sync_command(folder: Path, *, uri: str | None) -> None:
 
     store = resolve_uri(uri, Path.cwd())
     check_store(store)
-    synced = sync_folders(folder, store)
+    synced = sync_folders(folder, store, deleted=deleted)
     print(synced.in_words())
     if synced.damaged:
         raise DataError(*synced.damaged)

@@ -4,21 +4,27 @@ It is how the results of a sweep come into a store that was away, or into anothe
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import job_folder, upload
+from nnsweep.jobs.deletions import find_deletions
 from nnsweep.jobs.journal import JOURNAL
 from nnsweep.jobs.result import Kept
 from nnsweep.jobs.sweep_folder import OUTBOX
+from nnsweep.results.wording import count
 from nnsweep.tracking import claims, earlier, runs
 from nnsweep.tracking.owner import hold_runs
-from nnsweep.tracking.query import PLAN
+from nnsweep.tracking.query import PLAN, find_sweep_runs, has_run
 from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store, prepare_store
+from nnsweep.tracking.store import Store, find_deleted_experiment, prepare_store
 
+HIDDEN = "deleted in the store: mlflow runs restore --run-id RUN brings one back"
+GONE = "removed from the store for good: nnsweep sync --deleted sends all of it again"
+"""Why runs are left alone, and how they can be had."""
 _SUMMARY = (PLAN, "table.csv", "table.md", "table.html")
 
 
@@ -32,19 +38,24 @@ class SyncResult:
         Records that were sent, and that the store had already.
     damaged : list of str
         What is wrong with the others.
+    left : Counter of str
+        How many runs were left deleted, by what is to be said of them.
     """
 
     sent: int = 0
     present: int = 0
     damaged: list[str] = field(default_factory=list)
+    left: Counter[str] = field(default_factory=Counter)
 
     def in_words(self) -> str:
-        """Describe the result in a line."""
+        """Describe the result in a line, and in one more for each reason why runs were left deleted."""
         damaged = f", {len(self.damaged)} damaged" if self.damaged else ""
-        return f"{self.sent} records sent, {self.present} were there already{damaged}"
+        left = f", {self.left.total()} left deleted" if self.left else ""
+        lines = [f"  {count(number, 'run')} {why}" for why, number in self.left.items()]
+        return "\n".join([f"{self.sent} records sent, {self.present} were there already{damaged}{left}", *lines])
 
 
-def sync_folders(root: Path, uri: str) -> SyncResult:
+def sync_folders(root: Path, uri: str, *, deleted: bool = False) -> SyncResult:
     """Send all records below a folder that a store lacks.
 
     Parameters
@@ -53,11 +64,13 @@ def sync_folders(root: Path, uri: str) -> SyncResult:
         A job's folder, a sweep's, or the folder of many sweeps.
     uri : str
         The store; created if it does not exist.
+    deleted : bool
+        Whether also those are sent that the store has had, and whose runs were deleted there.
 
     Raises
     ------
     ConfigError
-        If there is no such folder.
+        If there is no such folder, or records are to be sent to an experiment that was deleted.
     StoreError
         If the store refuses; what was sent before stays there.
     """
@@ -74,17 +87,21 @@ def sync_folders(root: Path, uri: str) -> SyncResult:
         except DataError as error:
             result.damaged += error.problems
     for experiment, records in read.items():
+        if not deleted and (number := find_deleted_experiment(uri, experiment)):
+            way_out = f"mlflow experiments restore --experiment-id {number} brings it back"
+            result.left[f"of the experiment {experiment}, which is deleted: {way_out}"] += len(records)
+            continue
         store = prepare_store(uri, experiment)
         with hold_runs(uri), claims.look_alone(store):
-            _send(store, records, result)
+            _send(store, records, result, deleted=deleted)
             upload.close_abandoned_runs(store, earlier.find_running(store))
             for folder in sorted({folder for place, _ in records for folder in (place, place.parent)}):
-                _send_summary(store, folder)
+                _send_summary(store, folder, deleted=deleted)
     return result
 
 
-def _send_summary(store: Store, folder: Path) -> None:
-    """End a sweep's own run with the summary in its folder, unless it has ended."""
+def _send_summary(store: Store, folder: Path, *, deleted: bool) -> None:
+    """End a sweep's own run with the summary in its folder, unless it has ended, or was deleted."""
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         state = str(plan["state"])
@@ -94,26 +111,42 @@ def _send_summary(store: Store, folder: Path) -> None:
     run = runs.find_sweep_run(store, folder.name)
     if run and run.ended:
         return
+    if run is None and not deleted and _has_deleted_summary(store, folder.name):
+        return
     run_id = run.run_id if run else runs.start_run(store, f"sweep {folder.name}", tags)
     runs.log_artifacts(store, run_id, [path for name in _SUMMARY if (path := folder / name).is_file()])
     runs.end_run(store, RunRecord(run_id=run_id, name=folder.name, state=state if state in runs.STATUSES else "lost"))
 
 
-def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult) -> None:
+def _has_deleted_summary(store: Store, sweep: str) -> bool:
+    own = (run for run in find_sweep_runs(store.uri, [store.experiment_id], sweep) if not has_run(run))
+    return any(run.data.tags.get("nnsweep.kind") == "sweep" for run in own)
+
+
+def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult, *, deleted: bool) -> None:
     runs_by_key = earlier.find_runs_by_key(store, {kept.record.key for _, kept in records})
     still_open = {run.record.run_id for run in earlier.find_running(store)}  # whatever its state says
     ended = {
-        (run.record.key, run.record.sweep, run.record.job, run.record.attempt)
+        _identify(run.record)
         for same in runs_by_key.values()
         for run in same
         if run.record.state not in ("running", "lost") and run.record.run_id not in still_open
     }
-    for place, kept in records:
-        if (kept.record.key, kept.record.sweep, kept.record.job, kept.record.attempt) in ended:
-            result.present += 1
+    lacking = [one for one in records if _identify(one[1].record) not in ended]
+    sweeps = {kept.record.sweep for _, kept in lacking} if not deleted else set()
+    deletions = find_deletions(store, [one for one in records if one[1].record.sweep in sweeps])
+    upload.mark_sent(store, deletions.hidden)
+    result.present += len(records) - len(lacking)
+    for place, kept in lacking:
+        if place in deletions.hidden | deletions.gone:
+            result.left[HIDDEN if place in deletions.hidden else GONE] += 1
             continue
         try:
             upload.resend(store, place, kept)
             result.sent += 1
         except DataError as error:
             result.damaged += error.problems
+
+
+def _identify(record: RunRecord) -> tuple[str, str, int, int]:
+    return record.key, record.sweep, record.job, record.attempt

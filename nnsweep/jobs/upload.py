@@ -15,6 +15,7 @@ import numpy as np
 from nnsweep.errors import DataError
 from nnsweep.files import nearest_folder, sync_disk
 from nnsweep.jobs import job_folder
+from nnsweep.jobs.deletions import find_deletions
 from nnsweep.jobs.journal import JOURNAL, Journal, read_journal, take_over_journal
 from nnsweep.jobs.result import JobResult, Kept, make_hash
 from nnsweep.jobs.sweep_folder import OUTBOX, read_results, remove_outbox
@@ -250,7 +251,7 @@ def send_records(store: Store, places: Sequence[Path]) -> tuple[list[Path], list
     -------
     list of Path, list of str
         The folders that were sent, and what is wrong with records that cannot be. The others belong to another
-        experiment.
+        experiment, or their runs were deleted after they had been sent.
 
     Raises
     ------
@@ -259,17 +260,22 @@ def send_records(store: Store, places: Sequence[Path]) -> tuple[list[Path], list
     """
     sent: list[Path] = []
     damaged: list[str] = []
+    records: list[tuple[Path, Kept]] = []
     for place in places:
         try:
-            kept = job_folder.read_kept(place)
-            if kept is None or kept.experiment != store.experiment:
-                continue
-            _send(store, place, kept)
+            if (kept := job_folder.read_kept(place)) and kept.experiment == store.experiment:
+                records.append((place, kept))
         except DataError as error:
             damaged += error.problems
-        else:
-            sent.append(place)
-    mark_sent(store, sent)
+    deletions = find_deletions(store, records)
+    for place, kept in records:
+        try:
+            if place not in deletions.hidden:
+                _send(store, place, kept)
+                sent.append(place)
+        except DataError as error:
+            damaged += error.problems
+    mark_sent(store, [*sent, *deletions.hidden])
     return sent, damaged
 
 

@@ -295,6 +295,20 @@ def find_store_if_any(uri: str, experiment: str) -> Store | None:
     return None if found is None else _ask_for_store(uri, experiment, lambda: _active_id(found))
 
 
+def find_deleted_experiment(uri: str, experiment: str) -> str:
+    """Give the id of an experiment that has been deleted in MLflow; empty if it has not.
+
+    Raises
+    ------
+    StoreError
+        If the store is there and cannot be used.
+    """
+    if not is_made(uri):
+        return ""
+    found = ask_first(uri, lambda: find_backend(uri).get_experiment_by_name(experiment))
+    return found.experiment_id if found and found.lifecycle_stage == "deleted" else ""
+
+
 def check_store(uri: str, artifact_root: str | None = None) -> None:
     """Check what can be checked of a store without MLflow: at once, and without changing anything.
 
