@@ -132,20 +132,22 @@ def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult
         for run in same
         if run.record.state not in ("running", "lost") and run.record.run_id not in still_open
     }
-    lacking = [one for one in records if _identify(one[1].record) not in ended]
-    sweeps = {kept.record.sweep for _, kept in lacking} if not deleted else set()
+    lacking = {place for place, kept in records if _identify(kept.record) not in ended}
+    sweeps = {kept.record.sweep for place, kept in records if place in lacking and not deleted}
     deletions = find_deletions(store, [one for one in records if one[1].record.sweep in sweeps])
     upload.mark_sent(store, deletions.hidden)
-    result.present += len(records) - len(lacking)
-    for place, kept in lacking:
+    for place, kept in records:
         if place in deletions.hidden | deletions.gone:
             result.left[HIDDEN if place in deletions.hidden else GONE] += 1
             continue
         try:
-            upload.resend(store, place, kept)
-            result.sent += 1
+            if place in lacking or not job_folder.is_sent(place):  # the mark goes once the store is seen to have it all
+                upload.resend(store, place, kept)
         except DataError as error:
             result.damaged += error.problems
+        else:
+            result.sent += place in lacking
+            result.present += place not in lacking
 
 
 def _identify(record: RunRecord) -> tuple[str, str, int, int]:

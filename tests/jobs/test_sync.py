@@ -35,6 +35,13 @@ def test_what_was_sent_while_it_ran_is_there_already(done, store):
     assert sync_folders(folder, store.uri) == SyncResult(present=1)
 
 
+def test_what_waits_though_it_is_there_waits_no_longer(done, store):
+    folder, _ = done()
+    job_folder.mark_waiting(folder)  # as after a crash
+    assert sync_folders(folder, store.uri) == SyncResult(present=1)
+    assert job_folder.is_sent(folder)
+
+
 def test_another_store_gets_everything_that_the_first_has(done, store, another_store, contents):
     record = done().record
     root = done(sweep="s2").folder.parents[1]
