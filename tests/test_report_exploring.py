@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 
 from nnsweep.api.report import write_report
+from nnsweep.results.report import section_pictures
 from nnsweep.results.report.report import findings
-from tests.results.report.conftest import undrawn
 from tests.test_report_page import AXE, browser, pytestmark, study
 
-__all__ = ["browser", "pytestmark", "undrawn"]  # fixtures, and the reason to skip where there is no browser
+__all__ = ["browser", "pytestmark"]  # the fixture, and the reason to skip where there is no browser
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 DESK = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a report have no pictures where nobody looks at one."""
+    monkeypatch.setattr(section_pictures, "plan_pictures", lambda *_, **__: {})
 
 
 @pytest.fixture(scope="module")

@@ -113,9 +113,6 @@ def pictures(
     ConfigError
         If two runs are the same repeat of one configuration, or a setting of `grid` is unknown.
     """
-    mappings = {"histories": histories, "evaluations": evaluations}
-    check_inputs(runs=runs, metric=metric, **{name: one for name, one in mappings.items() if one is not None})
-    metric = choose_metric(runs, metric)
     plan = plan_pictures(
         runs, histories, title=title, only=only, metric=metric, grid=grid, evaluations=evaluations, landscape=landscape
     )
@@ -137,6 +134,8 @@ def plan_pictures(
 
     Parameters and errors are those of `pictures`. Data sets are compared only if a picture of them is wanted.
     """
+    mappings = {"histories": histories, "evaluations": evaluations}
+    check_inputs(runs=runs, metric=metric, **{name: one for name, one in mappings.items() if one is not None})
     metric = choose_metric(runs, metric)
     has_several_data_sets = len({*name_data_sets(runs)}) > 1
     comparable, runs = runs, merge_data_settings(runs) if has_several_data_sets else runs

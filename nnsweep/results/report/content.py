@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import pandas as pd
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from nnsweep.results.report.study import Study  # which computes with SciPy: a card of a model does without
 
 
+PHONE = 3.6
+"""Inches that the screen of a phone has room for."""
 Row: TypeAlias = Mapping[str, object]
 Sentences: TypeAlias = Callable[["Study"], list[str]]
 """Gives the sentences of one matter, none where there is nothing to say of it."""
@@ -114,8 +117,9 @@ class Table:
         return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-class Picture(NamedTuple):
-    """A picture.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture, drawn when somebody looks at it.
 
     Attributes
     ----------
@@ -123,16 +127,26 @@ class Picture(NamedTuple):
         Its file's name without suffix.
     caption : str
         What is to be seen, in a sentence.
-    figure : matplotlib.figure.Figure
-        The picture.
-    narrow : matplotlib.figure.Figure or None
-        The same for the screen of a phone.
+    draw : callable
+        Draws it, or the same for the screen of a phone where pictures are laid out for that.
     """
 
     name: str
     caption: str
-    figure: Figure
-    narrow: Figure | None = None
+    draw: Callable[[], Figure]
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The picture."""
+        return self.draw()
+
+    @cached_property
+    def narrow(self) -> Figure:
+        """The same for the screen of a phone."""
+        from nnsweep.results.plots.figure import lay_out_for  # with Matplotlib, which a card of a model does without
+
+        with lay_out_for(width=PHONE):
+            return self.draw()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -25,10 +25,8 @@ from nnsweep.results.metrics import (
     smaller_is_better,
     split_metric,
 )
-from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.grid import plot_grid
 from nnsweep.results.report.content import Picture, Row
-from nnsweep.results.report.section_pictures import PHONE
 from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.optimism import name_epoch_metrics
 from nnsweep.results.statistics.summary import correct_confidence, sort_best_first, summarize
@@ -212,10 +210,8 @@ def draw_maps(study: Study, explorer: Explorer) -> dict[str, Picture]:
     drawn = {}
     for measure in explorer.measures:
         if measure.key not in (study.metric, PARAMETERS):
-            wide = plot_grid(study.runs, metric=measure.key)
-            with lay_out_for(width=PHONE):
-                narrow = plot_grid(study.runs, metric=measure.key)
-            drawn[measure.key] = Picture(f"grid-{measure.key}", f"The same map for {measure.name}.", wide, narrow)
+            draw = partial(plot_grid, study.runs, metric=measure.key)
+            drawn[measure.key] = Picture(f"grid-{measure.key}", f"The same map for {measure.name}.", draw)
     return drawn
 
 

@@ -122,10 +122,10 @@ def _overview(findings: Findings, explorer: Explorer | None) -> Iterator[str]:
 def _picture(
     picture: Picture, *, most_narrow: float = math.inf, measure: str = "", is_hidden: bool = False
 ) -> Iterator[str]:
-    """Write a picture with its caption; of one that is drawn twice, the screen's width chooses."""
+    """Write a picture with its caption, drawn twice unless it is large: the screen's width chooses."""
     drawn = inline_svg(picture.figure, picture.name, picture.caption)
-    narrow = inline_svg(picture.narrow, f"{picture.name}-narrow", picture.caption) if picture.narrow else ""
-    if 0 < len(narrow) < most_narrow:
+    narrow = inline_svg(picture.narrow, f"{picture.name}-narrow", picture.caption)
+    if len(narrow) < most_narrow:
         drawn = f'<div class="wide">{drawn}</div><div class="narrow">{narrow}</div>'
     data = f' data-measure="{measure}"' if measure else ""
     yield f'<figure class="picture"{data}{" hidden" * is_hidden}>{drawn}'

@@ -110,11 +110,11 @@ def findings(study: Study, title: str = "") -> Findings:
     if not len(study.runs):
         raise ConfigError("there are no such runs: there is nothing to report")
     contents = (section.build(study) for section in choose_sections(study))
-    drawn = caption_pictures(study)
+    planned = caption_pictures(study)
     return Findings(
         title=title or ask_question(study),
-        overview=make_overview(study, drawn[0] if drawn else None),
-        sections=tuple(place_pictures((content for content in contents if content is not None), drawn[1:])),
+        overview=make_overview(study, planned[0] if planned else None),
+        sections=tuple(place_pictures((content for content in contents if content is not None), planned[1:])),
         experiment=study.origin.experiment,
         labels=tuple(study.data_sets.labels if study.has_several_data_sets else study.configurations["label"]),
         study=study,

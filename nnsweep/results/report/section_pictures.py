@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
-from nnsweep.results.plots.figure import lay_out_for
 from nnsweep.results.plots.levels import choose_schedule_axes
 from nnsweep.results.plots.map_cells import choose_map_axes
-from nnsweep.results.plots.pictures import pictures
+from nnsweep.results.plots.pictures import plan_pictures
 from nnsweep.results.report.content import Picture, Section, SectionContent
 from nnsweep.results.report.study import Study
 from nnsweep.results.wording import join_words, short_name
@@ -56,35 +54,27 @@ PLACES = {
     "schedules": "outcomes",
 }
 """The section that each picture belongs to; the others are in a section of their own."""
-PHONE = 3.6
-"""Inches that the screen of a phone has room for."""
 FIRST = ("critical_difference", "grid", "seeds")
 FIRST_OF_ONE = ("mean_curves", "learning_curves", "seeds")
 """What is seen first of several configurations, and of one: the first of these that there is."""
 
 
 def caption_pictures(study: Study) -> list[Picture]:
-    """Draw the pictures that make sense for the study, with captions; what is seen first comes first."""
-    draw = partial(
-        pictures,
+    """Plan the pictures that make sense for the study, with captions; what is seen first comes first."""
+    plan = plan_pictures(
         study.runs,
         study.histories or None,
         metric=study.metric,
         evaluations=study.evaluations,
         landscape=study.landscape,
     )
-    drawn = draw()
-    with lay_out_for(width=PHONE):
-        narrow = draw()
     if not choose_schedule_axes(study.runs):  # one course, which the learning curves show already
-        drawn.pop("schedules", None)
+        plan.pop("schedules", None)
     captions = _write_captions(study)
     ranked = [*(FIRST if len(study.configurations) > 1 else FIRST_OF_ONE), *CAPTIONS]
-    first = next((name for name in ranked if name in drawn), None)
-    names = dict.fromkeys([first, *(name for name in CAPTIONS if name in drawn), *drawn])
-    return [
-        Picture(name, captions.get(name, name.replace("_", " ")), drawn[name], narrow[name]) for name in names if name
-    ]
+    first = next((name for name in ranked if name in plan), None)
+    names = dict.fromkeys([first, *(name for name in CAPTIONS if name in plan), *plan])
+    return [Picture(name, captions.get(name, name.replace("_", " ")), plan[name]) for name in names if name]
 
 
 def _write_captions(study: Study) -> dict[str, str]:

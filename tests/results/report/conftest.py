@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from nnsweep.results.frame import frame
-from nnsweep.results.report import section_pictures
 from nnsweep.results.report.study import Study
 from nnsweep.tracking.record import RunRecord
 
@@ -65,12 +64,6 @@ def study_of() -> Callable[..., Study]:
         return Study(runs=frame(runs_of(accuracies, **kept)), **options)  # type: ignore[arg-type]
 
     return make
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let reports have no pictures, which take longer than all else of them, where only words and tables are read."""
-    monkeypatch.setattr(section_pictures, "pictures", lambda *_, **__: {})
 
 
 def history(n: int = 61) -> pd.DataFrame:

@@ -22,8 +22,6 @@ from nnsweep.results.report.study import Study
 
 from .conftest import CORRECT, history, runs_of, spread
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 def test_the_best_is_named_with_its_mean_interval_and_seeds(study_of):
     study = study_of({"20-20": spread(0.964), "8": spread(0.900, turn=1)})

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from nnsweep.results.report.cell import make_cell
 from nnsweep.results.report.content import SectionContent
 from nnsweep.results.report.markdown import MOST_ROWS, markdown
@@ -25,14 +23,12 @@ def test_the_answer_and_its_picture_come_before_the_sections(study_of):
     assert [section.split("</summary>")[0].removeprefix("<summary>") for section in sections] == shown
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_choice_is_bold(study_of):
     cell = make_cell(findings(study_of(ACCURACIES)))
     (row,) = [line for line in cell.splitlines() if line.startswith("<tr") and ">0.964 (0.960 to 0.968)<" in line]
     assert row.count("font-weight: bold") == row.count("<td") + 1
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_long_table_is_cut(study_of):
     many = {str(width): [0.5 + width / 1000] for width in range(MOST_ROWS + 7)}
     assert "7 further rows not shown." in make_cell(findings(study_of(many)))
@@ -61,7 +57,6 @@ def test_a_notebook_asks_for_html_and_markdown(study_of):
     assert found._repr_markdown_() == markdown(found)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_section_and_a_table_say_themselves_shortly(study_of):
     section = findings(study_of(ACCURACIES)).section("configurations")
     assert repr(section).splitlines()[0] == f"<Section configurations: {section.heading}>"

@@ -54,7 +54,6 @@ def test_what_would_compare_the_data_is_left_out(clear):
     assert question.tables[0].frame["setting"].tolist() == ["hidden_layer_sizes"]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_report_of_one_data_set_is_as_before(clear):
     one = Study(runs=clear.runs[clear.runs["data"] == "set00"])
     assert "configurations" in [section.name for section in findings(one).sections]
@@ -87,7 +86,6 @@ def test_another_choice_of_validation_is_told_first():
     assert section_data_sets.describe_runner_up(study)[0].startswith("Compared with 20-20, 8 is worse on 9 of the")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_without_validation_the_test_sets_rank(clear):
     study = study_on(9, {"20-20": 0.96, "8": 0.90}, validation=None)
     assert section_data_sets.name_best_over_data_sets(study) == [
@@ -119,7 +117,6 @@ def data_sets_table(study):
     return table
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_equal_configurations_cannot_be_told_apart():
     study = study_on(9, {"20-20": 0.93, "20": 0.93, "8": 0.93}, size=0.01)
     chosen = study.data_sets_by_validation.labels[0]
@@ -131,7 +128,6 @@ def test_equal_configurations_cannot_be_told_apart():
     assert any("significant differences" in point for point in findings(study).section("data_sets").points)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_each_data_set_has_its_row(clear):
     table = data_sets_table(clear)
     cells = [[column.text(row) for column in table.narrow_columns] for row in rows(table.frame)]
@@ -140,7 +136,6 @@ def test_each_data_set_has_its_row(clear):
     assert cells[0][1] == cells[0][3] == "20-20"
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_configurations_that_nothing_compares_are_told():
     disjoint = [*runs_of({"8": [0.9, 0.91]}), *runs_of({"20": [0.99, 0.98]}, settings={"data": "iris"})]
     answer = findings(Study(runs=frame(disjoint))).section("answer")
@@ -157,7 +152,6 @@ def test_configurations_that_nothing_compares_are_told():
     )
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_failures_are_told_over_data_sets_too(clear):
     runs = frame(
         [*runs_of({"8": [0.9, None], "20": [0.9, 0.8]}), *runs_of({"8": [0.9], "20": [0.8]}, settings={"data": "iris"})]

@@ -1,14 +1,10 @@
 """What a report says of configurations that are neither as good as the best nor clearly worse."""
 
-import pytest
-
 from nnsweep.results.frame import rows
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.section_equivalence import describe_equivalence
 
 from .conftest import spread
-
-pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def study_of_three(study_of, **options):

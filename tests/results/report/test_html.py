@@ -47,7 +47,7 @@ def picture(name: str) -> Picture:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], label="<b>line</b>")
     axes.set_title("<script>alert(1)</script>", parse_math=False)
-    return Picture(name, 'What is "to be seen" <here>.', figure)
+    return Picture(name, 'What is "to be seen" <here>.', lambda: figure)
 
 
 def hostile() -> Findings:

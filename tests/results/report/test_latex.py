@@ -56,7 +56,6 @@ def test_every_sign_that_is_known_compiles(tmp_path):
     compile_latex(make_article(paragraphs), tmp_path)
 
 
-@pytest.mark.usefixtures("undrawn")
 @needs_pdflatex
 @pytest.mark.parametrize("n", [1, 9, 200])
 def test_it_compiles_without_lines_that_stick_out(study_of, tmp_path, n):
@@ -65,7 +64,6 @@ def test_it_compiles_without_lines_that_stick_out(study_of, tmp_path, n):
     assert "Overfull" not in log
 
 
-@pytest.mark.usefixtures("undrawn")
 @needs_pdflatex
 @pytest.mark.parametrize("n", [1, 9, 60])
 def test_a_fragment_goes_into_an_article(study_of, tmp_path, n):
@@ -93,7 +91,6 @@ def test_a_report_begins_with_the_overview(study_of):
     assert (r"\begin{figure}[H]" in first) == bool(found.overview.picture)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_floats_stay_under_their_headings(study_of):
     text = latex(findings(study_of({"20": spread(0.9), "8": spread(0.8)})))
     assert text.count(r"\begin{table}[H]") == text.count(r"\begin{table}") > 2

@@ -10,8 +10,6 @@ from nnsweep.results.report.study import Study
 from nnsweep.results.statistics.looks import spend_error
 from tests.results.report.conftest import runs_of, spread
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 def study_of_sweeps(*seeds_by_sweep: range) -> Study:
     """Give a study of two configurations, to which sweeps have added seeds."""

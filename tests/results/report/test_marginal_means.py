@@ -1,15 +1,11 @@
 """What a report says of settings averaged over the others."""
 
-import pytest
-
 from nnsweep.results.frame import frame, rows
 from nnsweep.results.report.report import findings
 from nnsweep.results.report.section_marginal_means import describe_marginal_means
 from nnsweep.results.report.study import Study
 
 from .conftest import runs_of, spread
-
-pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def study_of_two(**options):
