@@ -254,7 +254,7 @@ def sample_costs(logits: FloatArray, y: IntArray, *, label_smoothing: float = 0.
     """
     by_class = logits.swapaxes(1, 2)
     shifted = by_class - np.maximum.reduce(by_class, axis=1, keepdims=True)
-    at_label = np.take_along_axis(shifted, y[np.newaxis, np.newaxis], axis=1)[:, 0]
+    at_label = shifted[:, y, np.arange(len(y))]
     if label_smoothing:
         at_label = at_label * (1 - label_smoothing) + label_smoothing * shifted.mean(axis=1)
     costs: FloatArray = np.log(np.add.reduce(np.exp(shifted, out=shifted), axis=1))

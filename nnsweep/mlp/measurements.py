@@ -117,6 +117,7 @@ class Measurements:
         self._buffers: dict[tuple[int, int], Buffers] = {}
         self._n_networks = 0
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, stack: Stack) -> Measurement:
         """Measure the networks of a stack.
 
@@ -191,7 +192,6 @@ class Measurements:
             else None,
         )
 
-    @np.errstate(over="ignore", invalid="ignore")
     def _forward(self, stack: Stack, X: Inputs, thread: int) -> FloatArray:
         key, layers = (thread, X.n_samples), stack.measured_layers
         if key not in self._buffers:
@@ -218,7 +218,6 @@ def _place_parts(
         start = rows.stop
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def _mean(values: FloatArray | BoolArray, weights: FloatArray | None) -> FloatArray:
     """Average over the samples: (K, n_samples) to (K,), in float64 whatever the precision of the values."""
     values = values.astype(np.float64)

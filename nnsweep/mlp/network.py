@@ -301,6 +301,7 @@ def forward(
     """
     buffers = into or make_buffers(network, layers, X.n_samples, in_place=False)
     for number, layer in enumerate(layers):
+        activation = network.activation_of(number)
         z, a, normalized = buffers.z[number], buffers.a[number], buffers.normalized[number]
         if number:
             np.matmul(buffers.signals[number - 1], layer.W, out=normalized)
@@ -310,8 +311,8 @@ def forward(
             buffers.moments[number] = normalize(normalized, network.normalization)
             np.multiply(normalized, layer.array("gain"), out=z)
         z += layer.b
-        if not (network.activation_of(number).is_identity and a is z):
-            network.activation_of(number).value(z, a)
+        if not (activation.is_identity and a is z):
+            activation.value(z, a)
         if number < len(buffers.signals) and buffers.signals[number] is not a:
             np.multiply(a, masks[number] if masks else 1, out=buffers.signals[number])
             if network.is_residual(number):

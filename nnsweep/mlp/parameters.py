@@ -100,8 +100,7 @@ class Parameters:
 
     def finite(self) -> BoolArray:
         """Tell for each network, in shape (K,), whether all its numbers are finite."""
-        ends = [end(block, axis=(1, 2)) for block in self.blocks for end in (np.min, np.max)]
-        finite: BoolArray = np.asarray(np.isfinite(ends).all(axis=0))
+        finite: BoolArray = np.logical_and.reduce([np.isfinite(block).all(axis=(1, 2)) for block in self.blocks])
         return finite
 
 

@@ -5,6 +5,7 @@ network has for itself are its `Learner`'s random streams and learning rate.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -262,8 +263,8 @@ class Stack:
     @_quietly
     def _look(self, parts: Sequence[Batch], threads: Threads, *, back: bool = True) -> FloatArray:
         """Pass all parts forward, and back to leave the gradient of the mean cost; return that cost: (K,)."""
-        starts = np.cumsum([0, *(part.X.n_samples for part in parts)])
-        masks = self._draw_masks(int(starts[-1]))
+        starts = [*accumulate((part.X.n_samples for part in parts), initial=0)]
+        masks = self._draw_masks(starts[-1])
         weight = sum(self._sum_weights(part) for part in parts)
         total = np.zeros(len(self.learners))
 
@@ -278,7 +279,7 @@ class Stack:
                 for sums, more in zip(self.descent.gradient.blocks, self.descent.spare(thread).blocks, strict=True):
                     sums += more
 
-        n_products = self.products_a_sample * int(starts[1]) * (3 if back else 1)
+        n_products = self.products_a_sample * starts[1] * (3 if back else 1)
         threads.in_order(len(parts), look_at, add, n_products=n_products)
         return total / weight + self.descent.penalty()
 

@@ -86,8 +86,13 @@ class Threads:
         """
         n_helpers = max(0, min(self._most, n_pieces) - 1) if n_products >= SMALLEST else 0
         self._start(n_helpers)
+        helpers = self._helpers[:n_helpers]
+        if not helpers:  # there is nobody to wait for
+            for piece in range(n_pieces):
+                take(0, piece, compute(0, piece))
+            return
         work = _Pass(n_pieces, compute, take)
-        for number, (_, tasks) in enumerate(self._helpers[:n_helpers], start=1):
+        for number, (_, tasks) in enumerate(helpers, start=1):
             work.n_helping += 1
             tasks.put(partial(contextvars.copy_context().run, work.help, number))
         work.share(0)
