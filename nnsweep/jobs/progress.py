@@ -77,7 +77,7 @@ class Progress:
         """Take a job's result into account; one that is tried again counts once, one that was run before not at all."""
         if record is not None:
             self._compare(record)
-        if number in self._numbers - self._done:
+        if number in self._numbers and number not in self._done:
             self._done.add(number)
             self._last = self.elapsed
 
