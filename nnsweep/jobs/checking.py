@@ -101,7 +101,8 @@ def require_fit(jobs: Sequence[Job]) -> None:
     """
     problems: dict[str, None] = {}
     warnings: dict[str, None] = {}
-    for job in jobs:
+    kinds = {(job.data, *job.kind()): job for job in jobs}  # no other setting is asked for here
+    for job in kinds.values():
         data = load_dataset(job.data)
         if mismatches := [*find_task_problems(job, data)]:
             problems |= dict.fromkeys(mismatches)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
 from nnsweep.errors import ConfigError
 from nnsweep.jobs import folders
@@ -166,7 +167,7 @@ class _First:
     def task(self, overrides: tuple[str, ...], changes: Mapping[_Path, Any], taken: set[str]) -> Task:
         """Make the task of the job that this one has become; its folder is taken from now on."""
         configuration = _merge(self._configuration, changes)
-        job = make_job(_merge(self._values, self._resolve(changes, configuration)))
+        job = self._make_job(self._resolve(changes, configuration))
         name = _get(configuration, self._subdir) if self._sweep and self._subdir else None
         sweep, name = folders.resolve_folders(self.config) if name is None else (self._sweep, str(name))
         folder, new = folders.join_folders(sweep, name), set[str]()  # a set of its own: a refused job takes no folder
@@ -186,6 +187,15 @@ class _First:
             values[path] = _get(configuration, target) if target else _get(self.config, path)
             _require_certain(not isinstance(values[path], dict | list) and not OmegaConf.is_config(values[path]))
         return {path: keep_text(".".join(path), value) for path, value in values.items()}
+
+    def _make_job(self, values: Mapping[_Path, Any]) -> Job:
+        """Make a job of the values that may differ; groups without such a value have been checked already."""
+        if any(len(path) > 1 for path in values):
+            return make_job(_merge(self._values, values))
+        try:
+            return Job.model_validate({**vars(self._task.job), **{name: value for (name,), value in values.items()}})
+        except ValidationError as error:
+            raise _Uncertain from error
 
     def _make_place(self, job: Job, sweep: str, folder: Path, changes: Mapping[_Path, Any]) -> Place:
         lines = changes["hydra", "overrides", "task"]
