@@ -66,7 +66,8 @@ def _write_pickled(pickled: bytes, depth: int = 0) -> str:
 
 def _write_entry(key: Any, value: Any, depth: int = 0) -> str:
     """Write one entry of a mapping."""
-    name, margin = _write_scalar(key), depth * _MARGIN
+    # a long key is written in another way; a long value without blanks is not, as it cannot be broken
+    name, margin = _write_scalar(key) if len(str(key)) <= _LONGEST_KEY else "", depth * _MARGIN
     if name and isinstance(value, dict) and value:
         return f"{margin}{name}:\n" + "".join(_write_entry(inner, each, depth + 1) for inner, each in value.items())
     if name and isinstance(value, list) and (items := _write_items(value, margin)):
@@ -143,7 +144,8 @@ def _reads_as_another(text: str) -> bool:
 
 
 _MARGIN = "  "
-_PLAIN = re.compile(r"\+{0,2}[A-Za-z_/$][\w.,/=$\[\]{}+-]{,99}", re.ASCII)
+_LONGEST_KEY = 100
+_PLAIN = re.compile(r"\+{0,2}[A-Za-z_/$][\w.,/=$\[\]{}+-]*", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{,99}|0")
 _ODD = re.compile(r""""|'':|^.{100,}:""", re.MULTILINE)  # an escape, an empty key, a long key
 _TRUTH_VALUES = {
