@@ -189,11 +189,12 @@ class _First:
         return {path: keep_text(".".join(path), value) for path, value in values.items()}
 
     def _make_job(self, values: Mapping[_Path, Any]) -> Job:
-        """Make a job of the values that may differ; groups without such a value have been checked already."""
-        if any(len(path) > 1 for path in values):
+        """Make a job of the values that may differ; groups of which none does have been checked already."""
+        different = {path: value for path, value in values.items() if repr(value) != repr(_get(self._values, path))}
+        if any(len(path) > 1 for path in different):
             return make_job(_merge(self._values, values))
         try:
-            return Job.model_validate({**vars(self._task.job), **{name: value for (name,), value in values.items()}})
+            return Job.model_validate({**vars(self._task.job), **{name: value for (name,), value in different.items()}})
         except ValidationError as error:
             raise _Uncertain from error
 
