@@ -46,7 +46,13 @@ class _Tables(NamedTuple):
 
 def find_revision() -> str | None:
     """Find the revision of the tables that the installed MLflow makes; None if it was not tried."""
-    return REVISIONS.get(".".join(version("mlflow").split(".")[:2]))
+    return REVISIONS.get(".".join(_find_version().split(".")[:2]))
+
+
+@functools.cache
+def _find_version() -> str:
+    """Find which MLflow is installed, once: that takes milliseconds."""
+    return version("mlflow")
 
 
 def has_known_tables(uri: str) -> bool:
@@ -86,10 +92,11 @@ def _read_own_tables(uri: str) -> _Tables | None:
         return tables
     if "experiments" not in tables.names:
         raise StoreError(f"the database {mask_secrets(uri)} has tables, and none of MLflow's. Name an empty one")
-    if tables.revision == find_revision():
+    tried = find_revision()
+    if tables.revision == tried:
         return tables
-    downs = _read_migrations()  # some fifty files
-    latest = {find_revision()} if find_revision() else downs.keys() - downs.values()
+    downs = _read_migrations()
+    latest = {tried} if tried else downs.keys() - downs.values()
     if len(latest) == 1 and tables.revision not in latest:  # else MLflow looks for itself
         raise StoreError(_explain_revision(uri, tables.revision, is_older=tables.revision in downs))
     return tables
@@ -99,7 +106,7 @@ def _explain_revision(uri: str, revision: str, *, is_older: bool) -> str:
     """Say what is to be done about tables of another revision than the installed MLflow's."""
     store, makers = mask_secrets(uri), [maker for maker, made in REVISIONS.items() if made == revision]
     maker = f" ({makers[0]})" if makers else ""
-    told = f"the store {store} has the tables of another MLflow than {version('mlflow')}"
+    told = f"the store {store} has the tables of another MLflow than {_find_version()}"
     if is_older:
         return (
             f"{told}, an older one{maker}; nothing was changed. Install that one, choose another tracking.uri, or copy "

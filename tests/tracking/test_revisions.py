@@ -12,7 +12,7 @@ from nnsweep.errors import StoreError
 from nnsweep.tracking import revisions, ui
 from nnsweep.tracking.backend import find_backend
 from nnsweep.tracking.earlier import inspect_store
-from nnsweep.tracking.revisions import REVISIONS, find_revision, has_tables
+from nnsweep.tracking.revisions import REVISIONS, find_revision, has_known_tables, has_tables
 from nnsweep.tracking.store import find_store, find_store_if_any, is_made, prepare_store, require_store
 
 BEFORE_ALL, NEWEST = "451aebb31d03", "ffffffffffff"
@@ -120,6 +120,12 @@ def test_what_only_reads_makes_no_tables_in_an_empty_database(postgresql_server)
     assert read(uri) == ([], [])
     prepare_store(uri, "study")
     assert is_made(uri)
+
+
+def test_of_a_store_that_fits_no_migration_is_read(uri: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(revisions, "_read_migrations", lambda: pytest.fail("70 files were read"))
+    assert has_tables(uri)
+    assert has_known_tables(uri)
 
 
 def test_a_password_is_masked_in_what_is_to_be_run(monkeypatch: pytest.MonkeyPatch):
