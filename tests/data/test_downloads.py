@@ -120,6 +120,7 @@ def as_notebook(corpus_home):
     return newsgroups(home=corpus_home, max_features=100, vectorizer_fit="train_and_test", val_fraction=0)
 
 
+@pytest.mark.slow
 def test_the_notebooks_arrays_to_the_last_bit(as_notebook, notebook):
     X_train, y_train, X_test, y_test = notebook
     assert as_notebook.val is None
@@ -138,6 +139,7 @@ def test_features_stay_sparse(as_notebook):
         assert not part.X.data.flags.writeable
 
 
+@pytest.mark.slow
 def test_a_fit_on_the_training_posts_alone_is_another_data_set(as_notebook, corpus_home):
     alone = newsgroups(home=corpus_home, max_features=100, vectorizer_fit="train", val_fraction=0)
     assert np.array_equal(alone.train.y, as_notebook.train.y)

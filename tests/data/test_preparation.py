@@ -177,8 +177,8 @@ def test_digits_are_prepared_from_grey_values(standardize):
     assert standardize or set(data.preparation.arrays["scale"]) == {16.0}
 
 
-@pytest.mark.parametrize("vectorizer_fit", ["train", "train_and_test"])
-@pytest.mark.parametrize("max_features", [100, None])
+@pytest.mark.slow
+@pytest.mark.parametrize(("vectorizer_fit", "max_features"), [("train", None), ("train_and_test", 100)])
 def test_newsgroups_are_prepared_from_posts(corpus_home, vectorizer_fit, max_features):
     posts = fetch_20newsgroups(data_home=corpus_home, subset="test", categories=list(NOTEBOOK_CATEGORIES)).data
     data = newsgroups(home=corpus_home, vectorizer_fit=vectorizer_fit, max_features=max_features)

@@ -90,6 +90,7 @@ def test_another_version_of_the_plain_form_is_refused():
         prepared.features(pd.DataFrame(), {"version": 3}, {})
 
 
+@pytest.mark.slow
 def test_file_works_alone_and_needs_scikit_learn_only_for_text(tmp_path):
     kinds = {"age": "number", "colour": "category"}
     X, preparation = fit_preparation(frame_of([(1.0, "red"), (2.0, "blue")], kinds), kinds)

@@ -22,6 +22,7 @@ def read(argument: str) -> tuple[str, str]:
     return read_column_name(key.removeprefix(f"++{COLUMNS}")), kind
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(NAMES)
 def test_the_kind_of_any_column_can_be_given(name):

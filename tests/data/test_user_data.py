@@ -121,6 +121,7 @@ def test_the_same_table_in_another_format_is_the_same_data(cats, made, tmp_path,
     assert data.name == "cats"
 
 
+@pytest.mark.slow
 def test_groups_stay_together_in_every_fold(cats, made):
     tests = []
     for fold in range(4):
@@ -578,6 +579,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 def test_folder_of_real_posts_matches_scikit_learn_by_hand(posts):
     folder, texts, y = posts
     data = text(path=str(folder), test_fraction=0.25, val_fraction=0.1, split_seed=1, **SETTINGS)
@@ -593,6 +595,7 @@ def test_folder_of_real_posts_matches_scikit_learn_by_hand(posts):
     assert data.example.frame()["text"].tolist() == taken["test"][:3]
 
 
+@pytest.mark.slow
 def test_words_may_come_from_all_posts_as_in_the_notebook(posts):
     folder, texts, y = posts
     data = text(
@@ -612,6 +615,7 @@ def test_words_may_come_from_all_posts_as_in_the_notebook(posts):
     assert np.array_equal(again.toarray(), data.test.X.toarray())
 
 
+@pytest.mark.slow
 def test_a_column_of_a_table_is_the_same_as_a_folder(posts, tmp_path):
     folder, texts, y = posts
     table = pd.DataFrame({"id": range(len(y)), "post": texts, "group": [TWO[number] for number in y]})

@@ -97,6 +97,7 @@ def test_a_grid_takes_values_that_yaml_has_already_read(grid):
     assert grid(sweep=(grids,)) == [["seed=3", "data.home=null", "trainer.epochs=1000.0", "data.standardize=True"]]
 
 
+@pytest.mark.slow
 def test_zipped_lists_go_in_step_at_the_place_of_the_first(grid):
     zipped = ("sweep.zip=[[seed,trainer.epochs]]",)
     assert grid("seed=1,2", "arch=deep,wide", "++trainer.epochs=range(3,5)", sweep=zipped) == [

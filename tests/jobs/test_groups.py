@@ -40,16 +40,20 @@ def test_every_function_has_a_file(group):
     assert written == {*GROUPS[group]}
 
 
-@pytest.mark.parametrize("group", ["arch", "trainer", *GROUPS])
-def test_defaults_are_what_hydra_composes(group):
+FILES = {group: sorted(Path(conf_dir(), group).glob("*.yaml")) for group in ("arch", "trainer", *GROUPS)}
+"""The choices of each group: the first of all groups are composed together, then the second, and so on."""
+
+
+@pytest.mark.parametrize("place", range(max(map(len, FILES.values()))))
+def test_defaults_are_what_hydra_composes(place):
+    chosen = {group: files[place].stem for group, files in FILES.items() if place < len(files)}
     with initialize_config_dir(conf_dir(), **VERSION_BASE):
-        for file in Path(conf_dir(), group).glob("*.yaml"):
-            config = compose("config", overrides=[f"{group}={file.stem}"])
-            if OmegaConf.missing_keys(config):
-                continue
+        config = compose("config", overrides=[f"{group}={name}" for group, name in chosen.items()])
+    for group, name in chosen.items():
+        if not OmegaConf.missing_keys(config[group]):
             theirs = OmegaConf.to_container(config[group], resolve=True)
-            ours = read_defaults(group, file.stem, {"trainer.epochs": config.trainer.epochs})
-            assert {"name": file.stem} | theirs == {"name": file.stem} | ours
+            ours = read_defaults(group, name, {"trainer.epochs": config.trainer.epochs})
+            assert {"name": name} | theirs == {"name": name} | ours
 
 
 def test_defaults_are_new_each_time():

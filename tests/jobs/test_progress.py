@@ -78,6 +78,7 @@ def print_all_lines(clock, pause, *, seconds, n_jobs, capsys):
     return captured.err.splitlines()
 
 
+@pytest.mark.slow
 def test_a_sweep_of_ten_thousand_jobs_does_not_flood_a_log(clock, capsys):
     lines = print_all_lines(clock, progress.PIPED_SECONDS, seconds=10 * 3600, n_jobs=10_000, capsys=capsys)
     assert 60 < len(lines) < 90

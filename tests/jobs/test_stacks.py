@@ -129,6 +129,7 @@ GRIDS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, database=None)
 @given(grid=GRIDS, n_workers=st.integers(1, 8), megabytes=st.floats(0.001, 30))
 def test_every_job_is_in_one_stack_of_its_kind_that_fits(grid, n_workers, megabytes):
@@ -163,6 +164,7 @@ def test_longest_stack_comes_first_and_ties_keep_grid_order():
     ]
 
 
+@pytest.mark.slow
 def test_stacks_are_split_so_that_workers_end_together():
     jobs = [job(f"seed={seed}", "trainer.epochs=2000") for seed in range(12)] + [job("arch=linear")]
     found = formed(jobs, 3)

@@ -165,6 +165,7 @@ def test_jobs_in_turn_follow_from_the_first_of_their_choice(hydra):
     assert compose.n == 6
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_job_is_said_as_ever(hydra):
     jobs = [["seed=1"], ["seed=-1"], ["seed=2"], ["seed=-1"], ["trainer.epohcs=1", "seed=3"]]
     assert outcome(jobs, Composer(*hydra)) == outcome(jobs, lambda job: Composer(*hydra)(job))

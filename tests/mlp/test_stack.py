@@ -44,6 +44,7 @@ def test_a_network_in_a_stack_trains_as_it_does_alone(
         assert_same(together[number], run(data, net, [one], **how)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hidden", "batch_size", "dtype"), pairwise(HIDDEN, [None, 32], ["float32", "float64"]), ids=str
 )

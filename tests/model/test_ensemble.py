@@ -38,6 +38,7 @@ def test_the_ensemble_is_never_worse_than_the_best_alone(shares, n_picks):
     assert selection.scores[0] == pytest.approx(min(map(log_loss, shares)), rel=1e-9)
 
 
+@pytest.mark.slow
 @given(SHARES)
 def test_each_pick_is_the_best_addition(shares):
     first = int(np.argmin([log_loss(one) for one in shares]))

@@ -64,6 +64,7 @@ def test_numbers_stay_numbers(values, dtype):
     assert str(frame([run({"x": value}) for value in values])["x"].dtype) == dtype
 
 
+@pytest.mark.slow
 @given(st.lists(st.none() | st.booleans() | st.integers() | st.text(), min_size=1))
 def test_values_come_back_as_they_went_in(values):
     back = plain(frame([run({"x": value}) for value in values])["x"])

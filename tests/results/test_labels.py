@@ -156,6 +156,7 @@ def test_epochs_that_were_not_measured_change_nothing(accuracy, gaps):
     assert label(holed, chance=0.1) == label(wide, chance=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_epochs", [10, 20, 60, 200])
 def test_noise_alone_is_seldom_anything_but_a_plateau(n_epochs):
     random = np.random.default_rng(0)

@@ -95,6 +95,7 @@ def test_what_is_beyond_noise_is_as_rare_as_it_says(n_points):
     assert share_beyond(n_points) == pytest.approx(stats.norm.sf(2.0), abs=0.006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_points", [3, 5, 10])
 def test_in_few_points_it_is_no_more_frequent(n_points):
     assert 0 < share_beyond(n_points) < stats.norm.sf(2.0)
@@ -120,6 +121,7 @@ def wandering(n_curves, n_points, correlation):
     return lfilter([1], [1, -correlation], noise, axis=0).T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.8])
 def test_a_line_through_correlated_noise_is_as_rare_as_it_says(correlation):
     epochs = np.arange(12.0)

@@ -152,6 +152,7 @@ def test_in_a_balanced_design_everything_adds_up(shape, seed, blocks):
     assert parts["eta_squared"].sum() == pytest.approx(1, rel=1e-10)
 
 
+@pytest.mark.slow
 @patiently
 @given(levels, st.integers(0, 2**32 - 1), st.booleans())
 def test_marginal_means_and_least_squares_agree(shape, seed, blocks):
@@ -182,6 +183,7 @@ def solve_run_by_run(runs, blocks):
     return sums | {"residual": within}
 
 
+@pytest.mark.slow
 @patiently
 @given(levels, st.integers(0, 2**32 - 1), st.floats(0.05, 0.5), st.booleans())
 def test_cells_leave_the_squares_that_their_runs_leave(shape, seed, lacking, blocks):
@@ -198,6 +200,7 @@ def test_cells_leave_the_squares_that_their_runs_leave(shape, seed, lacking, blo
         assert row["sum_of_squares"] == pytest.approx(squares if df else 0, abs=1e-9 * total)
 
 
+@pytest.mark.slow
 def test_lacking_runs_cost_little_time():
     """2,000 cells: 5 times as long as with all runs; least squares with a row for each run takes 45 times as long."""
     runs = full((20, 10, 10, 3), 0)
@@ -211,6 +214,7 @@ def test_lacking_runs_cost_little_time():
     assert seconds(runs.iloc[50:]) < 15 * complete
 
 
+@pytest.mark.slow
 @patiently
 @given(levels, st.integers(0, 2**32 - 1), st.randoms(use_true_random=False), st.integers(0, 3))
 def test_the_order_of_the_rows_changes_nothing(shape, seed, random, n_lacking):
@@ -220,6 +224,7 @@ def test_the_order_of_the_rows_changes_nothing(shape, seed, random, n_lacking):
     pd.testing.assert_frame_equal(effects(runs), effects(runs.iloc[order]), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_factor_that_does_nothing_explains_nothing():
     """Under the null hypothesis the mean of ω² is 0, while that of η² is what chance explains."""
     found = [column(effects(full((3, 2, 2, 4), seed)), "omega_squared")["a"] for seed in range(200)]

@@ -184,6 +184,7 @@ def test_a_rival_that_collapses_leaves_others_as_good():
     assert found.loc["b", "low"] == pytest.approx(alone.loc["b", "low"], abs=0.002)  # Student's would be -0.18
 
 
+@pytest.mark.slow
 def test_what_is_behind_one_that_collapses_is_not_called_as_good():
     n, generator, false, n_sweeps = 10, np.random.default_rng(1), 0, 150
     for _ in range(n_sweeps):
@@ -202,6 +203,7 @@ def test_folds_are_paired_and_their_overlap_counts():
     assert by_label(runs)["low"]["a"] == pytest.approx(apart.mean() - half, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_detectable_difference_is_detected_in_four_of_five():
     generator, told = np.random.default_rng(0), 0
     pilot = judge(table({"a": spread(0.9, 10), "b": spread(0.9, 10, turn=1)}))
@@ -212,6 +214,7 @@ def test_the_detectable_difference_is_detected_in_four_of_five():
     assert told / 200 == pytest.approx(0.8, abs=4 * math.sqrt(0.8 * 0.2 / 200))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["normal", "two spreads", "skewed", "discrete", "collapsing"])
 def test_the_truly_best_is_kept(noise):
     """At least 95 % within three standard errors; ten configurations over five seeds."""
@@ -233,6 +236,7 @@ def test_the_truly_best_is_kept(noise):
     assert kept / n_sweeps >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / n_sweeps)
 
 
+@pytest.mark.slow
 def test_each_of_equal_configurations_is_rarely_called_worse():
     generator, worse = np.random.default_rng(0), 0
     for _ in range(60):

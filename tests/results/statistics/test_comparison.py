@@ -153,6 +153,7 @@ def test_nothing_to_compare_is_an_empty_table_or_said():
         compare(table({"a": [0.9], "b": [0.9]}).assign(state="failed"))
 
 
+@pytest.mark.slow
 @patiently
 @given(groups)
 def test_comparing_is_antisymmetric(values):
@@ -181,6 +182,7 @@ def test_only_undecided_comparisons_need_more_seeds(values):
     assert ((found["more_seeds"] == 0) == found["distinguishable"]).all()
 
 
+@pytest.mark.slow
 def test_what_is_told_from_a_baseline_has_an_interval_without_0():
     generator = np.random.default_rng(0)
     for _ in range(50):

@@ -22,6 +22,7 @@ from nnsweep.results.statistics.rankings import compare_rankings
 from nnsweep.results.statistics.summary import configurations
 from nnsweep.results.statistics.tradeoff import choose_smallest, mark_pareto_front, prices
 
+pytestmark = pytest.mark.slow
 patiently = settings(deadline=None, max_examples=25)
 MORE, LESS = "test_score", "test_score_loss"
 """Nobody has registered either; of a loss less is better."""

@@ -83,6 +83,7 @@ def test_the_interval_covers_as_often_as_it_says():
     assert covered / 300 == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 300))
 
 
+@pytest.mark.slow
 def test_the_same_random_state_gives_the_same_interval():
     first, second = counted(500_000, 100_000, 50_000, 350_000)
     assert bootstrap_difference(first, second, random_state=1) == bootstrap_difference(first, second, random_state=1)
@@ -134,6 +135,7 @@ def test_drawn_signs_come_near_to_all_of_them(monkeypatch):
     assert 0.01 < sign_flip_test(many, np.zeros(300)) == pytest.approx(drawn, abs=0.02)
 
 
+@pytest.mark.slow
 @patiently
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(20, 60))
 def test_losses_of_0_and_1_are_rights_and_wrongs(seed, n_seeds, n_test):

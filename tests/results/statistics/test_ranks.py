@@ -145,6 +145,7 @@ def test_wrong_rejections_stay_below_the_level_with_ties():
     assert rate > 0.01
 
 
+@pytest.mark.slow
 def test_any_wrong_rejection_of_all_pairs_stays_below_the_level():
     # fifteen data sets of different spread, five equal competitors: Holm's correction holds for all ten pairs at once
     generator, told = np.random.default_rng(1), 0

@@ -107,6 +107,7 @@ def test_single_results_are_shown_and_not_tested():
     assert np.isnan(row["p"])
 
 
+@pytest.mark.slow
 def test_no_interval_contradicts_what_is_said_to_have_moved():
     generator = np.random.default_rng(3)
     for _ in range(50):
@@ -119,6 +120,7 @@ def test_no_interval_contradicts_what_is_said_to_have_moved():
         assert (table["moved"] == (excluded | touching)).all()
 
 
+@pytest.mark.slow
 def test_chance_moves_something_in_one_comparison_of_twenty():
     generator = np.random.default_rng(1)
     moved = 0

@@ -117,6 +117,7 @@ def test_no_run_gives_no_configuration():
     assert len(configurations(table({"wide": [0.5]}).iloc[:0])) == 0
 
 
+@pytest.mark.slow
 @patiently
 @given(st.lists(accuracies, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(groups, random):
