@@ -155,6 +155,15 @@ def _parsed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _composed_once() -> Iterator[None]:
+    """Compose equal choices once: each sweep in this process does it twice."""
+    from tests.composing import composing_once
+
+    with composing_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def ready_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give an MLflow store without any experiment of ours: to be copied, because making one takes seconds."""
