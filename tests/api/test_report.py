@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from nnsweep.results.report.report import Findings
 from nnsweep.results.wording import MINUS, NOTHING
 
 SWEEP = ["-m", "arch=linear,shallow,deep", "seed=0,1,2", "data=digits", "trainer.epochs=8", "tracking.pictures=false"]
-NOTEBOOK = Path(nnsweep.__file__).parents[1] / "experiments" / "answers" / "answers.ipynb"
 
 
 SIGNS = f"{MINUS}0.1 ± 0.2, {NOTHING}, †"
@@ -236,21 +234,6 @@ def test_all_names_are_there_and_importing_them_is_late():
     assert done.stdout.split() == ["True"] * len(nnsweep.__all__)
     with pytest.raises(AttributeError, match="comparr"):
         nnsweep.comparr  # noqa: B018
-
-
-def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path):
-    import json
-
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    program = "\n".join(line for cell in code for line in cell.splitlines() if not line.startswith("%"))
-    environment = os.environ | {"MPLBACKEND": "Agg"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Use " in done.stdout
-    assert not [cell for cell in cells if cell.get("outputs")]
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "-0.1 ± 0.2, -, (+)"), ("utf-8", SIGNS)])
