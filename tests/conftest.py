@@ -36,10 +36,10 @@ ROOMS = ("mlp", "model", "results", "data", "jobs")
 DEAR = {"ready_store_file", "kept_server", "compose"}
 """Fixtures that are slow to have."""
 LONGEST = [
-    *("test_servers.py", "test_resume.py", "test_containers.py", "test_sweep.py", "test_power.py", "test_kill.py"),
-    *("test_together.py", "test_constraints.py", "test_recipes.py", "test_report.py", "test_app.py", "test_ui.py"),
+    *("test_servers.py", "test_power.py", "test_report_page.py", "test_pages.py", "test_resume.py", "test_report.py"),
+    *("test_report_exploring.py", "test_ui.py", "test_site.py", "test_sweep.py", "test_own_data.py", "test_confirm.py"),
 ]
-"""Modules that take longest, those that wait beside those that compute: they come first, the shortest last."""
+"""Modules that take longest, those that wait beside those that compute: they come first, the rooms' own last."""
 SERVED = {
     *("tests/test_servers.py", "tests/test_containers.py", "tests/test_secrets.py", "tests/test_together.py"),
     *("tests/tracking/test_backend.py", "tests/tracking/test_whole_runs.py", "tests/tracking/test_sqlite.py"),
@@ -89,7 +89,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         n_tests = Counter(item.path for item in items)
         ranks = {name: rank for rank, name in enumerate(LONGEST)}
-        items.sort(key=lambda item: (ranks.get(item.path.name, len(ranks)), -n_tests[item.path], str(item.path)))
+
+        def place(item: pytest.Item) -> tuple[int, bool, int, str]:
+            is_of_room = item.path.relative_to(config.rootpath).parts[1] in ROOMS
+            return ranks.get(item.path.name, len(ranks)), is_of_room, -n_tests[item.path], str(item.path)
+
+        items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:
