@@ -125,6 +125,8 @@ def printable(text: str) -> str:
     >>> printable("two\nlines") == r"two\nlines"
     True
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

@@ -57,7 +57,7 @@ def frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     """
     identity = {*FIRST, *LAST}
     sources = ("metrics", "settings", "others")
-    names = {one: {name for record in records for name in getattr(record, one)} - identity for one in sources}
+    names = {one: set[str]().union(*(getattr(record, one) for record in records)) - identity for one in sources}
     metrics = sorted(names["metrics"], key=_place_metric)
     settings = _order(names["settings"] - set(metrics), (*CHOICES, "seed"))
     columns: dict[str, list[Any]] = {name: [getattr(record, name) for record in records] for name in FIRST}
@@ -85,7 +85,9 @@ def list_settings(runs: pd.DataFrame) -> list[str]:
 
 def varies(runs: pd.DataFrame, name: str) -> bool:
     """Tell whether a column has several values; a missing one is a value."""
-    return len({*coded(runs, name)}) > 1
+    values = plain(runs[name])
+    is_one_kind = {*map(type, values)} in ({str}, {int}, {float}, {bool})
+    return len({*(values if is_one_kind else coded(runs, name))}) > 1
 
 
 def plain(column: "pd.Series[Any]") -> list[object]:

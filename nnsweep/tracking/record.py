@@ -5,6 +5,7 @@ own, ``correct.npz``, since they pair two runs example by example, even where ea
 like on them otherwise, such as which classes it took for which, is in ``evaluation.npz``.
 """
 
+import functools
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -162,6 +163,7 @@ class Point(NamedTuple):
     step: int = 0
 
 
+@functools.lru_cache(maxsize=1000)
 def is_setting(name: str) -> bool:
     """Tell by its name whether a param is a setting, or was added by others.
 
@@ -173,6 +175,7 @@ def is_setting(name: str) -> bool:
     return name in (*CHOICES, "seed") or name.partition(".")[0] in GROUPS
 
 
+@functools.lru_cache(maxsize=10_000)
 def parse_setting(name: str, text: str) -> Setting:
     """Return the value that a param was written from.
 
