@@ -59,9 +59,9 @@ class Trained:
     def history(self) -> dict[str, FloatArray]:
         """Return the curves: an array of shape (n_epochs + 1,) for each of `Row` and of what was ever measured."""
         names, table = (*Row._fields[:3], *self.curves), self._table()
-        measured = (~np.isnan(table)).any(axis=0).tolist()
-        columns = zip(names, table.T, measured, strict=True)
-        return {name: column for name, column, is_there in columns if is_there or name == "train_cost"}
+        is_empty: BoolArray = np.logical_and.reduce(np.isnan(table), axis=0)
+        columns = zip(names, table.T, is_empty, strict=True)
+        return {name: column for name, column, empty in columns if not empty or name == "train_cost"}
 
     def value(self, curve: str, epoch: int) -> float:
         """Return what was measured at an epoch of a training that began at epoch 0; NaN if it was not."""
