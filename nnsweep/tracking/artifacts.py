@@ -148,8 +148,13 @@ def _read_file_digests(run: Run) -> Mapping[str, str]:
 
 def _read_seal(run: Run) -> dict[str, dict[str, str]] | None:
     """Read the seal: nothing of a run that has none, None of one that somebody has edited."""
+    return _parse_seal(run.data.tags.get(TAG, "{}"))
+
+
+@functools.lru_cache(maxsize=1)  # of each run it is asked for twice
+def _parse_seal(text: str) -> dict[str, dict[str, str]] | None:
     try:
-        sealed: Any = json.loads(run.data.tags.get(TAG, "{}"))
+        sealed: Any = json.loads(text)
         return {part: {name: str(text) for name, text in texts.items()} for part, texts in sealed.items()}
     except (ValueError, AttributeError, RecursionError):
         return None
