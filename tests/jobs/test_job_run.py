@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -703,7 +702,11 @@ def result(folder: Path) -> Any:
 
 @pytest.mark.parametrize(
     ("kind", "every", "killed"),
-    [*product(["minibatch"], [1, 2, 3], [False, True]), ("adam", 2, True), ("full batch", 2, True)],
+    [
+        ("minibatch", 2, False),  # who is asked to stop leaves a checkpoint at any epoch
+        *(("minibatch", every, True) for every in (1, 2, 3)),
+        *((kind, 2, True) for kind in ("adam", "full batch")),
+    ],
 )
 def test_job_stopped_at_any_epoch_ends_as_if_uninterrupted(kind, every, killed, begin, tmp_path, monkeypatch):
     begun_at = []
