@@ -3,6 +3,8 @@
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +49,12 @@ def second(swept, tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     yield folder
     swept.with_name("away").rename(swept)
+
+
+def test_a_program_that_ends_leaves_its_store_in_one_file(tmp_path):
+    for words in (["-m", "seed=0,1", *QUICK], ["report", "nnsweep"]):
+        subprocess.run([sys.executable, "-m", "nnsweep", *words], cwd=tmp_path, capture_output=True, check=True)
+        assert [path.name for path in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
 
 
 @pytest.fixture

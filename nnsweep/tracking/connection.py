@@ -8,6 +8,7 @@ Such a store is copied, with its log, and the copy is opened for reading only. T
 changes (``immutable=1``) would be wrong as soon as its owner's next sweep writes to it.
 """
 
+import atexit
 import functools
 import logging
 import os
@@ -82,6 +83,7 @@ def watch_connections() -> None:
             connection.execute("PRAGMA wal_autocheckpoint=8000")
             forbid_writing(connection)
 
+    atexit.register(close_connections)  # SQLite puts its log into the file when the last connection is closed
     event.listen(Engine, "connect", settle_connection)
     event.listen(Engine, "engine_connect", lambda connection: _engines.add(connection.engine))
 
