@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nnsweep.jobs import job_folder
-from nnsweep.jobs.result import Kept, identify_attempt
+from nnsweep.jobs.result import Kept, identify_run
 from nnsweep.tracking.backend import Run
 from nnsweep.tracking.query import find_sweep_runs, has_run, make_record
 from nnsweep.tracking.store import Store
@@ -58,20 +58,19 @@ def find_deletions(store: Store, records: Sequence[tuple[Path, Kept]]) -> Deleti
         there = [*find_sweep_runs(store.uri, [store.experiment_id], sweep)]
         active = {_identify(run) for run in there if has_run(run)}
         deleted = [run for run in there if not has_run(run) and _identify(run) not in active]
-        hidden, ended = set(map(_identify, deleted)), set(map(_identify, filter(_has_ended, deleted)))
+        hidden, ended = {*map(_identify, deleted)}, {*map(_identify, filter(_has_ended, deleted))}
         is_home = _is_home(there, {kept.record.run_id for _, kept in own})
         for place, kept in own:
-            attempt, is_sent = (kept.record.key, *identify_attempt(kept.record)), job_folder.is_sent(place)
-            if attempt in (hidden if is_sent else ended):
+            own_run, is_sent = identify_run(kept.record), job_folder.is_sent(place)
+            if own_run in (hidden if is_sent else ended):
                 deletions.hidden.add(place)
-            elif is_sent and is_home and kept.record.run_id and attempt not in active:
+            elif is_sent and is_home and kept.record.run_id and own_run not in active:
                 deletions.gone.add(place)
     return deletions
 
 
-def _identify(run: Run) -> tuple[str, int, int]:
-    record = make_record(run)
-    return record.key, *identify_attempt(record)
+def _identify(run: Run) -> tuple[str, str, int, int]:
+    return identify_run(make_record(run))
 
 
 def _has_ended(run: Run) -> bool:

@@ -124,6 +124,11 @@ def identify_attempt(record: RunRecord) -> Attempt:
     return record.job, record.attempt
 
 
+def identify_run(record: RunRecord) -> tuple[str, str, int, int]:
+    """Identify the run of its experiment that a record belongs to."""
+    return record.key, record.sweep, *identify_attempt(record)
+
+
 def make_plain(kept: Kept) -> dict[str, Any]:
     """Make plain values of a record, for JSON; `from_plain` reads them."""
     return vars(kept) | {"record": vars(kept.record)}

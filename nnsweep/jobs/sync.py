@@ -13,7 +13,7 @@ from nnsweep.errors import ConfigError, DataError
 from nnsweep.jobs import job_folder, upload
 from nnsweep.jobs.deletions import find_deletions
 from nnsweep.jobs.journal import JOURNAL
-from nnsweep.jobs.result import Kept
+from nnsweep.jobs.result import Kept, identify_run
 from nnsweep.jobs.sweep_folder import OUTBOX
 from nnsweep.results.wording import count
 from nnsweep.tracking import claims, earlier, runs
@@ -127,12 +127,12 @@ def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult
     runs_by_key = earlier.find_runs_by_key(store, {kept.record.key for _, kept in records})
     still_open = {run.record.run_id for run in earlier.find_running(store)}  # whatever its state says
     ended = {
-        _identify(run.record)
+        identify_run(run.record)
         for same in runs_by_key.values()
         for run in same
         if run.record.state not in ("running", "lost") and run.record.run_id not in still_open
     }
-    lacking = {place for place, kept in records if _identify(kept.record) not in ended}
+    lacking = {place for place, kept in records if identify_run(kept.record) not in ended}
     sweeps = {kept.record.sweep for place, kept in records if place in lacking and not deleted}
     deletions = find_deletions(store, [one for one in records if one[1].record.sweep in sweeps])
     upload.mark_sent(store, deletions.hidden)
@@ -148,7 +148,3 @@ def _send(store: Store, records: Sequence[tuple[Path, Kept]], result: SyncResult
         else:
             result.sent += place in lacking
             result.present += place not in lacking
-
-
-def _identify(record: RunRecord) -> tuple[str, str, int, int]:
-    return record.key, record.sweep, record.job, record.attempt

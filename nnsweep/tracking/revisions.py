@@ -91,7 +91,9 @@ def _read_own_tables(uri: str) -> _Tables | None:
     if tables is None or not (tables.names or tables.revision):
         return tables
     if "experiments" not in tables.names:
-        raise StoreError(f"the database {mask_secrets(uri)} has tables, and none of MLflow's. Name an empty one")
+        raise StoreError(
+            f"the database {mask_secrets(uri)} has tables, and none of MLflow's. Choose another tracking.uri"
+        )
     tried = find_revision()
     if tables.revision == tried:
         return tables
@@ -106,16 +108,16 @@ def _explain_revision(uri: str, revision: str, *, is_older: bool) -> str:
     """Say what is to be done about tables of another revision than the installed MLflow's."""
     store, makers = mask_secrets(uri), [maker for maker, made in REVISIONS.items() if made == revision]
     maker = f" ({makers[0]})" if makers else ""
-    told = f"the store {store} has the tables of another MLflow than {_find_version()}"
+    what = f"the store {store} has the tables of another MLflow than {_find_version()}"
     if is_older:
         return (
-            f"{told}, an older one{maker}; nothing was changed. Install that one, choose another tracking.uri, or copy "
+            f"{what}, an older one{maker}; nothing was changed. Install that one, choose another tracking.uri, or copy "
             f"the store and upgrade it for all who use it: mlflow db upgrade {store}"
         )
     if revision:
-        return f"{told}, a newer one{maker}; nothing was changed. Install that one, or choose another tracking.uri"
+        return f"{what}, a newer one{maker}; nothing was changed. Install that one, or choose another tracking.uri"
     return (
-        f"{told}: they have no revision, as if an upgrade had been cut short; nothing was changed. "
+        f"{what}: they have no revision, as if an upgrade had been cut short; nothing was changed. "
         "Restore a backup, or choose another tracking.uri"
     )
 
@@ -128,9 +130,10 @@ def _read_migrations() -> Mapping[str, str]:
     found: dict[str, str] = {}
     for place in places or ():
         for path in Path(place).glob("store/db_migrations/versions/*.py"):
-            told = {match["kind"]: match["revision"] for match in _MIGRATION.finditer(path.read_text(encoding="utf-8"))}
-            if "revision" in told:
-                found[told["revision"]] = told.get("down_revision", "")
+            text = path.read_text(encoding="utf-8")
+            named = {match["kind"]: match["revision"] for match in _MIGRATION.finditer(text)}
+            if "revision" in named:
+                found[named["revision"]] = named.get("down_revision", "")
     return found
 
 
