@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnsweep.data.dataset import Dataset
 from nnsweep.data.leaks import describe_leaks
@@ -16,8 +16,9 @@ from nnsweep.jobs.progress import Progress, format_duration, show_progress
 from nnsweep.jobs.task import Task
 from nnsweep.jobs.worker import load_dataset
 from nnsweep.text import printable, warn
-from nnsweep.tracking.record import RunRecord
-from nnsweep.tracking.store import Store
+
+if TYPE_CHECKING:
+    from nnsweep.jobs.summary import SweepEnd
 
 _WARNING = "WARNING: "
 _MOST_OTHERS = 8
@@ -119,19 +120,19 @@ class Display:
         """Show how far a sweep is as long as the block runs."""
         return show_progress(progress, self.progress)
 
-    def show_table(self, records: Sequence[RunRecord], sweep: str) -> None:
+    def show_table(self, end: "SweepEnd") -> None:
         """Print the table, and what became of the jobs."""
         if self.table:
             from nnsweep.jobs import summary  # it makes tables: what it imports is not needed before
 
-            summary.print_table(records, sweep)
+            summary.print_table(end)
 
-    def show_places(self, records: Sequence[RunRecord], store: Store, folder: Path, *, has_view: bool) -> None:
+    def show_places(self, end: "SweepEnd", *, has_view: bool) -> None:
         """Print where to look further."""
         if self.table:
             from nnsweep.jobs import summary
 
-            summary.print_places(records, store, folder, has_view=has_view)
+            summary.print_places(end, has_view=has_view)
 
 
 def show_end(problem: str, *, interrupted: bool, n_unfinished: int, n_jobs: int) -> None:

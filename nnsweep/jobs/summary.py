@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
@@ -27,7 +28,7 @@ from nnsweep.model.predictor import Model
 from nnsweep.results.baselines import describe_baseline
 from nnsweep.results.factors import drop_constant
 from nnsweep.results.frame import frame
-from nnsweep.results.selection import choose_metric, rank_runs, ranking_frame, selection
+from nnsweep.results.selection import choose_metric, rank_runs, selection
 from nnsweep.results.tables.formats import write_table
 from nnsweep.results.tables.terminal import make_terminal_table
 from nnsweep.results.ui_view import make_view
@@ -55,135 +56,6 @@ FEW = 4
 """Runs whose results the table shows as well as a picture would: of so few, only the curves are drawn."""
 SHORT = 12
 """Characters of a run's id that identify it."""
-
-
-def print_table(records: Sequence[RunRecord], sweep: str) -> None:
-    """Print the table, in which the runs of earlier sweeps are marked, and how many jobs ended in which state.
-
-    Parameters
-    ----------
-    records : sequence of RunRecord
-        One for each job.
-    sweep : str
-        The sweep's id.
-    """
-    table = frame(records)
-    reused = [bool(record.run_id) and record.sweep != sweep for record in records]
-    if any(reused):
-        table["reused"] = ["yes" if is_reused else "" for is_reused in reused]
-    console = Console(highlight=False)
-    console.print(make_terminal_table(table, width=console.width))
-    console.print(f"\n{_count_states(records)}")
-
-
-def print_places(records: Sequence[RunRecord], store: Store, folder: Path, *, has_view: bool) -> None:
-    """Print where to look further.
-
-    Parameters
-    ----------
-    records : sequence of RunRecord
-        One for each job.
-    store : Store
-        Where the runs are.
-    folder : Path
-        The sweep's; its name is the sweep's id.
-    has_view : bool
-        Whether the sweep has a view of its own in MLflow's UI.
-    """
-    database = find_database_file(store.uri)
-    if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
-        return
-    where = make_uri_option(store)
-    ui = strip_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
-    best, sweep = _rank_run_ids(records), folder.name
-    charts = make_chart_link(store, sweep, choose_linked_runs(records, sweep), has_view=has_view)
-    which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
-    picture = folder / "learning_curves.png"
-    lines = [
-        "",
-        *([f"Look at the curves: {_shorten_path(picture)}"] if picture.is_file() else []),
-        f"Browse the curves:  {mask_secrets(ui)}",
-        f"  charts   {mask_secrets(charts)}",
-        *([f"  compare  {mask_secrets(make_compare_link(store, best[:COMPARED]))}"] if len(best) > 1 else []),
-        f"Say what won:       nnsweep report {which} --output report.html{where}",
-        f"Export the table:   nnsweep export {which} --output table.csv{where}",
-    ]
-    if any(record.run_id == best[0] and record.state == "finished" for record in records if best):
-        lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
-    Console(highlight=False).print(Text("\n".join(map(printable, lines))), soft_wrap=True)
-
-
-def choose_linked_runs(records: Sequence[RunRecord], sweep: str) -> list[str]:
-    """Name the runs of a chart, the best first, if some are an earlier sweep's; else the sweep alone selects them."""
-    return _rank_run_ids(records)[:LINKED] if any(record.sweep != sweep for record in records) else []
-
-
-def make_uri_option(store: Store) -> str:
-    """Give the option that names a store to a command; empty for the default store."""
-    named = strip_credentials(store.uri) if store.uri.startswith("http") else store.uri
-    with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
-        return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(mask_secrets(named))}"
-    return f" --uri {quote_argument(mask_secrets(named))}"
-
-
-def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
-    """Write the table into the sweep's folder, in three formats.
-
-    Raises
-    ------
-    ConfigError
-        If they cannot be written there.
-    """
-    runs = frame(records)
-    table = drop_constant(rank_runs(runs))
-    captions = (selection(runs), describe_baseline(runs, choose_metric(runs, None)))
-    paths = [folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
-    for path in paths:
-        write_table(table, path, caption="; ".join(filter(None, captions)))
-    return paths
-
-
-def draw_pictures(records: Sequence[RunRecord], store: Store, folder: Path) -> list[Path]:
-    """Draw the curves of the best jobs and, of more than a few, the pictures that need only the table."""
-    from nnsweep.results.plots.curves import learning_curves  # matplotlib takes a while to import
-    from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
-
-    best = set(_rank_run_ids(records)[:MOST_CURVES])
-    in_order = [record.run_id for record in records if record.run_id in best]
-    curves, errors = gather_artifacts(in_order, partial(read_history, store))
-    for error in errors:
-        warn(f"{error}. They are not in the picture of the curves")
-    runs, title = frame(records), f"sweep {folder.name}"
-    try:
-        figures = pictures(runs, curves, title=title, only=DRAWN if len(records) > FEW else DRAWN[:1])
-    except ConfigError:  # two jobs cannot be told apart, so only their curves can be drawn
-        figures = {"learning_curves": learning_curves(by_name(runs, curves), title=title)}
-    return save_all(figures, folder)
-
-
-def _count_states(records: Sequence[RunRecord]) -> str:
-    counts = {
-        state: sum(job.state == state for job in records) for state in dict.fromkeys(job.state for job in records)
-    }
-    jobs = "1 job" if len(records) == 1 else f"{len(records)} jobs"
-    return f"{jobs}: " + ", ".join(f"{count} {state}" for state, count in counts.items())
-
-
-def describe_records(records: Sequence[RunRecord]) -> str:
-    """Say in Markdown what became of the jobs, and why some did not finish."""
-    lines = [_count_states(records), "", selection(ranking_frame(records)), ""]
-    lines += [f"- {job.name}: {job.state}, {job.reason}" for job in records if job.state != "finished"]
-    return "\n".join(lines)[:8000]
-
-
-def count_finished(records: Sequence[RunRecord]) -> int:
-    """Count the jobs that finished."""
-    return sum(job.state == "finished" for job in records)
-
-
-def _rank_run_ids(records: Sequence[RunRecord]) -> list[str]:
-    ids: list[str] = rank_runs(ranking_frame([job for job in records if job.run_id]))["run_id"].tolist()
-    return ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,12 +97,138 @@ class SweepEnd:
     models: Models = "none"
     owner: Owner | None = None
 
+    # of 10,000 jobs each of these takes a second, so the table, the files and the pages share them
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The frame of its records, in the order of the grid."""
+        return frame(self.records)
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """The frame with the best run first."""
+        return rank_runs(self.runs)
+
+    @cached_property
+    def best(self) -> list[str]:
+        """The ids of the runs, the best first."""
+        return [run_id for run_id in self.ranked["run_id"].tolist() if run_id]
+
     @cached_property
     def peers(self) -> "Peers":
         """Its runs as each is seen among the others."""
         from nnsweep.jobs.model_card import Peers
 
         return Peers.of(self.records)
+
+
+def print_table(end: SweepEnd) -> None:
+    """Print the table, in which the runs of earlier sweeps are marked, and how many jobs ended in which state."""
+    reused = [bool(record.run_id) and record.sweep != end.folder.name for record in end.records]
+    table = end.runs.assign(reused=["yes" if one else "" for one in reused]) if any(reused) else end.runs
+    console = Console(highlight=False)
+    console.print(make_terminal_table(table, width=console.width))
+    console.print(f"\n{_count_states(end.records)}")
+
+
+def print_places(end: SweepEnd, *, has_view: bool) -> None:
+    """Print where to look further.
+
+    Parameters
+    ----------
+    end : SweepEnd
+        The sweep.
+    has_view : bool
+        Whether it has a view of its own in MLflow's UI.
+    """
+    store, best, sweep = end.store, end.best, end.folder.name
+    database = find_database_file(store.uri)
+    if database is not None and not database.exists():  # deleted meanwhile: there is nowhere to look further
+        return
+    where = make_uri_option(store)
+    ui = strip_credentials(store.uri) if store.uri.startswith("http") else f"nnsweep ui{where}"
+    charts = make_chart_link(store, sweep, _choose_linked_runs(end), has_view=has_view)
+    which = f"{quote_argument(store.experiment)} --sweep {quote_argument(sweep)}"
+    picture = end.folder / "learning_curves.png"
+    lines = [
+        "",
+        *([f"Look at the curves: {_shorten_path(picture)}"] if picture.is_file() else []),
+        f"Browse the curves:  {mask_secrets(ui)}",
+        f"  charts   {mask_secrets(charts)}",
+        *([f"  compare  {mask_secrets(make_compare_link(store, best[:COMPARED]))}"] if len(best) > 1 else []),
+        f"Say what won:       nnsweep report {which} --output report.html{where}",
+        f"Export the table:   nnsweep export {which} --output table.csv{where}",
+    ]
+    if any(record.run_id == best[0] and record.state == "finished" for record in end.records if best):
+        lines.append(f"Use the best:       nnsweep predict {best[0][:SHORT]} DATA --output predictions.csv{where}")
+    Console(highlight=False).print(Text("\n".join(map(printable, lines))), soft_wrap=True)
+
+
+def _choose_linked_runs(end: SweepEnd) -> list[str]:
+    """Name the runs of a chart, the best first, if some are an earlier sweep's; else the sweep alone selects them."""
+    return end.best[:LINKED] if any(record.sweep != end.folder.name for record in end.records) else []
+
+
+def make_uri_option(store: Store) -> str:
+    """Give the option that names a store to a command; empty for the default store."""
+    named = strip_credentials(store.uri) if store.uri.startswith("http") else store.uri
+    with contextlib.suppress(FileNotFoundError):  # there may be no working folder any more
+        return "" if store.uri == resolve_uri(None, Path.cwd()) else f" --uri {quote_argument(mask_secrets(named))}"
+    return f" --uri {quote_argument(mask_secrets(named))}"
+
+
+def _write_tables(end: SweepEnd) -> list[Path]:
+    """Write the table into the sweep's folder, in three formats.
+
+    Raises
+    ------
+    ConfigError
+        If they cannot be written there.
+    """
+    table = drop_constant(end.ranked)
+    captions = (selection(end.runs), describe_baseline(end.runs, choose_metric(end.runs, None)))
+    paths = [end.folder / f"table.{suffix}" for suffix in ("csv", "md", "html")]
+    for path in paths:
+        write_table(table, path, caption="; ".join(filter(None, captions)))
+    return paths
+
+
+def draw_pictures(end: SweepEnd) -> list[Path]:
+    """Draw the curves of the best jobs and, of more than a few, the pictures that need only the table."""
+    from nnsweep.results.plots.curves import learning_curves  # matplotlib takes a while to import
+    from nnsweep.results.plots.pictures import MOST_CURVES, by_name, pictures, save_all
+
+    best = set(end.best[:MOST_CURVES])
+    in_order = [record.run_id for record in end.records if record.run_id in best]
+    curves, errors = gather_artifacts(in_order, partial(read_history, end.store))
+    for error in errors:
+        warn(f"{error}. They are not in the picture of the curves")
+    title = f"sweep {end.folder.name}"
+    try:
+        only = DRAWN if len(end.records) > FEW else DRAWN[:1]
+        figures = pictures(end.runs, curves, title=title, only=only)
+    except ConfigError:  # two jobs cannot be told apart, so only their curves can be drawn
+        figures = {"learning_curves": learning_curves(by_name(end.runs, curves), title=title)}
+    return save_all(figures, end.folder)
+
+
+def _count_states(records: Sequence[RunRecord]) -> str:
+    counts = {
+        state: sum(job.state == state for job in records) for state in dict.fromkeys(job.state for job in records)
+    }
+    jobs = "1 job" if len(records) == 1 else f"{len(records)} jobs"
+    return f"{jobs}: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _describe_records(end: SweepEnd) -> str:
+    """Say in Markdown what became of the jobs, and why some did not finish."""
+    lines = [_count_states(end.records), "", selection(end.runs), ""]
+    lines += [f"- {job.name}: {job.state}, {job.reason}" for job in end.records if job.state != "finished"]
+    return "\n".join(lines)[:8000]
+
+
+def count_finished(records: Sequence[RunRecord]) -> int:
+    """Count the jobs that finished."""
+    return sum(job.state == "finished" for job in records)
 
 
 class Closing(NamedTuple):
@@ -274,8 +272,8 @@ def _keep_models(end: SweepEnd) -> None:
     """Log the models that the sweep asks for; one that fails now can be made later, and does not fail the sweep."""
     if end.interrupted or end.models == "none":
         return
-    finished = [record for record in end.records if record.run_id and record.state == "finished"]
-    run_ids = rank_runs(ranking_frame(finished))["run_id"].tolist()
+    finished = {record.run_id for record in end.records if record.state == "finished"}
+    run_ids = [run_id for run_id in end.best if run_id in finished]
     for run_id in run_ids[: 1 if end.models == "best" else None]:
         try:
             models.log_model(end.store, run_id, partial(_make_model, end, run_id))
@@ -301,9 +299,9 @@ def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:
     tags = {
         "nnsweep.n_jobs": str(len(records)),
         "nnsweep.n_finished": str(count_finished(records)),
-        "mlflow.note.content": mask_secrets(describe_records(records)),
+        "mlflow.note.content": mask_secrets(_describe_records(end)),
     }
-    pictures = draw_pictures(records, store, end.folder) if end.picture else []
+    pictures = draw_pictures(end) if end.picture else []
     runs.log_artifacts(store, end.run_id, [*files, *pictures])
     runs.end_run(store, own, tags=tags)
     if database := sqlite.find_database_file(store.uri):
@@ -312,8 +310,8 @@ def _finish(end: SweepEnd, state: str, files: Sequence[Path]) -> None:
 
 def _write_view(end: SweepEnd) -> bool:
     """Lay out the sweep's page in MLflow's UI; if that fails, the page is MLflow's default."""
-    sweep, records = end.folder.name, end.records
-    page = make_view(records, make_search_filter(sweep, choose_linked_runs(records, sweep)))
+    sweep = end.folder.name
+    page = make_view(end.records, make_search_filter(sweep, _choose_linked_runs(end)), end.runs)
     try:
         return ui.write_view(end.store, sweep, page)
     except StoreError:
@@ -328,7 +326,7 @@ def _write_files(end: SweepEnd, state: str) -> tuple[list[Path], str]:
     experiment = end.store.experiment
     plan = {"sweep": folder.name, "experiment": experiment, "state": state, "reused": reused, "jobs": jobs}
     try:
-        tables = write_tables(records, folder)
+        tables = _write_tables(end)
         with whole_file(folder / PLAN) as file:
             file.write(json.dumps(plan, indent=1).encode())
     except ConfigError as error:

@@ -33,7 +33,7 @@ from nnsweep.tracking.record import RunRecord
 from nnsweep.tracking.store import check_store, resolve_uri
 
 if TYPE_CHECKING:
-    from nnsweep.jobs import summary
+    from nnsweep.jobs.summary import Closing, SweepEnd
 
 LOOKS_EVERY = 1.0
 """Seconds between two looks at the jobs of other sweeps that this one waits for."""
@@ -98,10 +98,11 @@ def run_sweep(
         training = _Training(distinct, replace(request, run_id=plan.run_id), executor, recorder, progress)
         with display.show_progress(progress), report_outages(request.uri) as outage:
             training.run(plan, display)
-        display.show_table(training.records, folder.name)
-        summary = training.record_summary(is_away=outage.is_away)
-    display.show_places(training.records, plan.store, folder, has_view=summary.has_view)
-    return replace(result, records=training.records, problem=summary.problem, interruption=training.interruption)
+        end = training.end(is_away=outage.is_away)
+        display.show_table(end)
+        closing = training.close(end)
+    display.show_places(end, has_view=closing.has_view)
+    return replace(result, records=end.records, problem=closing.problem, interruption=training.interruption)
 
 
 def _make_request(tasks: Sequence[Task], folder: Path) -> PlanRequest:
@@ -141,11 +142,6 @@ class _Training:
         self._records: dict[int, RunRecord] = {}
         self._is_broken_off = False
         self.interruption: KeyboardInterrupt | None = None
-
-    @property
-    def records(self) -> list[RunRecord]:
-        """What became of each job, in the order of the grid."""
-        return [self._records.get(number) or make_unrun_record(task) for number, task in self._tasks.items()]
 
     def run(self, plan: Plan | None, display: Display) -> None:
         """Run this sweep's jobs; then wait for those that other sweeps hold, and run what these leave unfinished."""
@@ -243,16 +239,16 @@ class _Training:
         has_failure = any(has_failed(self._recorder.ended[attempt]) for attempt in attempts)
         self._is_broken_off |= has_failure and self._job.fail_fast
 
-    def record_summary(self, *, is_away: bool) -> "summary.Closing":
-        """Write the summary to the store and the sweep's folder, and return how that went."""
-        from nnsweep.jobs import summary  # it imports pandas, which only tables need
+    def end(self, *, is_away: bool) -> "SweepEnd":
+        """Say how the sweep has ended; `is_away` tells that the store is, and that the user knows."""
+        from nnsweep.jobs.summary import SweepEnd  # it imports pandas, which only tables need
 
         job, folder = self._job, self._request.folder
         # no pictures unless there is a new run to draw, nor where the sweep's folder is the job's, which has its own
         has_own_folder = all(task.place.folder != folder for task in self._tasks.values())
         draws = bool(self._launched) if job.tracking.pictures is None else job.tracking.pictures
-        end = summary.SweepEnd(
-            records=self.records,
+        return SweepEnd(
+            records=[self._records.get(number) or make_unrun_record(task) for number, task in self._tasks.items()],
             store=self._recorder.store,
             folder=folder,
             run_id=self._request.run_id,
@@ -263,11 +259,16 @@ class _Training:
             models=job.tracking.models,
             owner=self._request.owner,
         )
-        if problem := summary.describe_removal(end):
-            return summary.Closing(problem)
+
+    def close(self, end: "SweepEnd") -> "Closing":
+        """Write the summary to the store and the sweep's folder, and return how that went."""
+        from nnsweep.jobs.summary import Closing, close_sweep, describe_removal
+
+        if problem := describe_removal(end):
+            return Closing(problem)
         try:
-            closing = summary.close_sweep(end)
+            closing = close_sweep(end)
             self._recorder.close()
             return closing
         except (UserError, OSError) as error:
-            return summary.Closing(str(machines(error) or error))
+            return Closing(str(machines(error) or error))

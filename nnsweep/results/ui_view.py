@@ -34,7 +34,7 @@ _AS_USUAL = {
 _AS_MEASURED = {"lineSmoothness": 0, "useGlobalLineSmoothing": True}  # MLflow smooths a chart that does not say so
 
 
-def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
+def make_view(records: Sequence[RunRecord], search: str, runs: pd.DataFrame | None = None) -> dict[str, Any]:
     """Lay out the page of a sweep.
 
     Parameters
@@ -43,13 +43,15 @@ def make_view(records: Sequence[RunRecord], search: str) -> dict[str, Any]:
         One for each job.
     search : str
         What finds the runs, in the language of MLflow's filters.
+    runs : pandas.DataFrame or None
+        The frame of the records, where it has been made already.
 
     Returns
     -------
     dict
         What MLflow's UI has as the state of its page.
     """
-    runs = drop_constant(frame(records))
+    runs = drop_constant(frame(records) if runs is None else runs)
     names = distinct_settings(runs)
     measure = next((record.measure for record in records if record.metrics), "accuracy")
     own = [name for name in _name_results(measure) if any(name in record.metrics for record in records)]
