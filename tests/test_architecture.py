@@ -132,6 +132,38 @@ def test_nothing_slow_is_imported_before_the_first_training(words, swept):
     assert [name for name in ("mlflow", "sklearn", "scipy.stats") if name in after] == []
 
 
+_AHEAD = """
+import sys, time
+from nnsweep.cli.main import main
+from nnsweep.jobs.recorder import Recorder
+from nnsweep.jobs.result import Ended
+
+seen, taken = [], Recorder.take
+
+def take(self, event):
+    patience = time.monotonic() + 30
+    while isinstance(event, Ended) and "workers=2" in sys.argv[-1] and time.monotonic() < patience:
+        if "nnsweep.jobs.model_card" in sys.modules and "matplotlib" in sys.modules:
+            break
+        time.sleep(0.01)
+    seen.append("pandas" in sys.modules)
+    return taken(self, event)
+
+Recorder.take = take
+code = main(sys.argv[1:])
+print("SEEN", seen[0], seen[-1])
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(("n_workers", "at_last"), [(1, "False"), (2, "True")])
+def test_what_the_end_needs_is_imported_while_workers_train(n_workers, at_last, swept):
+    """From the first event on, and not where this process trains by itself."""
+    words = ["-m", *JOBS, "rerun=all", f"sweep.workers={n_workers}"]
+    told = subprocess.run([sys.executable, "-c", _AHEAD, *words], cwd=swept, capture_output=True, text=True, check=True)
+    assert f"SEEN False {at_last}" in told.stdout.splitlines()
+
+
 def is_text_without_encoding(call: ast.Call) -> bool:
     """Tell whether a call opens a text file without naming its encoding; archives have an `open` of their own."""
     is_method = isinstance(call.func, ast.Attribute)

@@ -22,6 +22,10 @@ from nnsweep.scratch import scratch_folder
 class Executor(Protocol):
     """Trains the jobs of a sweep; it opens no store and writes no run."""
 
+    @property
+    def trains_elsewhere(self) -> bool:
+        """Whether this process only waits while others train."""
+
     def predict(self, tasks: Sequence[Task]) -> float:
         """Predict how many seconds the training takes on an idle machine, with the start of workers."""
 
@@ -118,6 +122,11 @@ class ProcessExecutor:
     def n_workers(self) -> int:
         """How many processes train; one is this process itself."""
         return machine.choose_n_workers(self._n_useful_workers)
+
+    @property
+    def trains_elsewhere(self) -> bool:
+        """Whether worker processes train."""
+        return self.n_workers > 1
 
     @functools.cached_property
     def n_cores(self) -> int:

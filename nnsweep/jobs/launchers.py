@@ -55,6 +55,8 @@ class LauncherExecutor:
         How many jobs it is given at a time; None for all.
     """
 
+    trains_elsewhere = False  # some launchers train in this process
+
     def __init__(self, launcher: Launcher, folder: Path, max_batch_size: int | None = None) -> None:
         self._launcher, self._folder, self._max_batch_size = launcher, folder, max_batch_size
         self._n_launched = 0

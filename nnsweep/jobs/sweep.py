@@ -4,8 +4,11 @@ It resumes wherever an earlier sweep with the same jobs was left. While it runs,
 away and when it is back.
 """
 
+import importlib
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,6 +127,12 @@ def _make_request(tasks: Sequence[Task], folder: Path) -> PlanRequest:
     )
 
 
+def _import_modules(names: Sequence[str]) -> None:
+    with suppress(Exception):  # whoever needs what cannot be imported says so
+        for name in names:
+            importlib.import_module(name)
+
+
 class _Training:
     """The jobs of a sweep from its plan to their records: launched, retried, and awaited if another sweep runs them."""
 
@@ -141,6 +150,7 @@ class _Training:
         self._launched: list[Task] = []
         self._records: dict[int, RunRecord] = {}
         self._is_broken_off = False
+        self._importing: threading.Thread | None = None
         self.interruption: KeyboardInterrupt | None = None
 
     def run(self, plan: Plan | None, display: Display) -> None:
@@ -211,6 +221,7 @@ class _Training:
                 with interrupt.announce_interruption():
                     for event in self._executor.run(to_run, lambda: self._is_broken_off):
                         self._record(event)
+                        self._import_ahead()
             except KeyboardInterrupt as interruption:
                 self.interruption = interruption
             self._records |= self._recorder.give_up(collect_records(to_run, self._recorder.ended))
@@ -239,14 +250,29 @@ class _Training:
         has_failure = any(has_failed(self._recorder.ended[attempt]) for attempt in attempts)
         self._is_broken_off |= has_failure and self._job.fail_fast
 
+    def _import_ahead(self) -> None:
+        """Begin to import what the end needs, once the first network trains, if this process only waits meanwhile."""
+        if self._importing or not self._executor.trains_elsewhere:
+            return
+        modules = ["nnsweep.jobs.summary"]
+        modules += ["nnsweep.results.plots.pictures"] if self._draws else []
+        modules += ["nnsweep.jobs.model_card", "scipy.special"] if self._job.tracking.models != "none" else []
+        self._importing = threading.Thread(target=_import_modules, args=[modules], name="nnsweep-import")
+        with suppress(RuntimeError):  # the system lets this user have no more threads: all is imported at the end
+            self._importing.start()
+
+    @property
+    def _draws(self) -> bool:
+        """Whether pictures are drawn: not without a new run, nor in the folder of a job, which has its own."""
+        has_own_folder = all(task.place.folder != self._request.folder for task in self._tasks.values())
+        draws = bool(self._launched) if self._job.tracking.pictures is None else self._job.tracking.pictures
+        return has_own_folder and draws
+
     def end(self, *, is_away: bool) -> "SweepEnd":
         """Say how the sweep has ended; `is_away` tells that the store is, and that the user knows."""
         from nnsweep.jobs.summary import SweepEnd  # it imports pandas, which only tables need
 
         job, folder = self._job, self._request.folder
-        # no pictures unless there is a new run to draw, nor where the sweep's folder is the job's, which has its own
-        has_own_folder = all(task.place.folder != folder for task in self._tasks.values())
-        draws = bool(self._launched) if job.tracking.pictures is None else job.tracking.pictures
         return SweepEnd(
             records=[self._records.get(number) or make_unrun_record(task) for number, task in self._tasks.items()],
             store=self._recorder.store,
@@ -254,7 +280,7 @@ class _Training:
             run_id=self._request.run_id,
             patience=0.0 if self.interruption else job.tracking.patience,
             told_away=is_away,
-            picture=has_own_folder and not self.interruption and draws,
+            picture=self._draws and not self.interruption,
             interrupted=self.interruption is not None,
             models=job.tracking.models,
             owner=self._request.owner,
