@@ -23,15 +23,15 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 
 
-def measure(work: Work, repetitions: int) -> dict[str, Any]:
-    """Run all contenders of a work, one after another, as often as asked."""
+def measure(work: Work, repetitions: int, folder: Path) -> dict[str, Any]:
+    """Run all contenders of a work in a folder, one after another, as often as asked."""
     runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in work.contenders}
-    with tempfile.TemporaryDirectory() as folder:
-        store = process.ready_store(Path(folder))
-        for _ in range(repetitions):
-            for contender in work.contenders:
-                runs[contender.name].append(process.measured(contender, store))
-                print(f"{runs[contender.name][-1]['seconds']:9.2f} s  {contender.name}", flush=True)
+    folder.mkdir()
+    store = process.ready_store(folder)
+    for _ in range(repetitions):
+        for contender in work.contenders:
+            runs[contender.name].append(process.measured(contender, store))
+            print(f"{runs[contender.name][-1]['seconds']:9.2f} s  {contender.name}", flush=True)
     return {
         "runs": runs,
         "machine": machine.description(),
@@ -43,12 +43,14 @@ def measure(work: Work, repetitions: int) -> dict[str, Any]:
 def main(names: list[str], repetitions: int) -> None:
     """Measure the named works and write everything down after each."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in names:
-        print(f"({name}) {WORKS[name].text}", flush=True)
-        results[name] = measure(WORKS[name], repetitions)
-        draft = RESULTS.with_suffix(".draft")
-        draft.write_text(json.dumps(results, indent=1) + "\n")
-        os.replace(draft, RESULTS)
+    # all folders stay until the end: for minutes after many were removed, ext4 makes new ones ten times slower
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            print(f"({name}) {WORKS[name].text}", flush=True)
+            results[name] = measure(WORKS[name], repetitions, Path(folder) / name)
+            draft = RESULTS.with_suffix(".draft")
+            draft.write_text(json.dumps(results, indent=1) + "\n")
+            os.replace(draft, RESULTS)
     report.write(results, HERE)
 
 

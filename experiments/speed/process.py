@@ -33,7 +33,7 @@ def ready_store(folder: Path) -> Path:
 
 
 def measured(contender: Contender, store: Path) -> dict[str, Any]:
-    """Run a contender in a fresh folder that holds a copy of the store.
+    """Run a contender in a fresh folder beside the store, which holds a copy of it.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def measured(contender: Contender, store: Path) -> dict[str, Any]:
     RuntimeError
         If it fails, or has not recorded all its jobs.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(store, Path(folder) / store.name)
-        taken = _run(contender, Path(folder))
-        said = _said(Path(folder) / "stdout")
-        if contender.tracked:
-            said["accuracy"] = _recorded_accuracy(contender, Path(folder) / store.name)
-        return taken | said
+    folder = Path(tempfile.mkdtemp(dir=store.parent))
+    shutil.copyfile(store, folder / store.name)
+    taken = _run(contender, folder)
+    said = _said(folder / "stdout")
+    if contender.tracked:
+        said["accuracy"] = _recorded_accuracy(contender, folder / store.name)
+    return taken | said
 
 
 def _run(contender: Contender, folder: Path) -> dict[str, float]:
