@@ -54,6 +54,14 @@ def test_no_result_on_a_sealed_test_is_left_anywhere(measure, study, nnsweep):
             assert find_mentions(path.read_text(errors="replace")) == set(), path
 
 
+def test_the_note_of_a_sealed_sweep_says_what_its_results_are(study, nnsweep):
+    nnsweep("-m", *SEALED)
+    with sqlite3.connect(study / "mlflow.db") as connection:
+        query = "SELECT value FROM tags WHERE key = 'mlflow.note.content' AND value LIKE '4 jobs: 4 finished%'"
+        ((note,),) = connection.execute(query).fetchall()
+    assert "best_val_accuracy: the best validation accuracy; the test part is sealed" in note
+
+
 @pytest.mark.parametrize("measure", ROWS)
 def test_a_sealed_study_is_reported_by_its_validation_part(measure, study, nnsweep):
     nnsweep("-m", *ROWS[measure])
