@@ -157,13 +157,15 @@ class ProcessExecutor:
             process_pool.warm_up(["nnsweep.jobs.worker"])
         stacks, deaths = self.form_stacks(tasks), Deaths()
         pending = [[*stack.numbers] for stack in stacks]
+        eager = not tasks[0].job.fail_fast  # else no stack begins before it is known that the last one has not failed
         with scratch_folder() as folder:
             data = _map_datasets(tasks, folder) if self.n_workers > 1 else {}
             work = functools.partial(train_in_worker, data, self._draw, self._choose_threads(stacks, tasks))
             while pending and not stop():
                 pieces = [[tasks[number] for number in numbers] for numbers in pending]
                 again: list[list[int]] = []
-                for index, outcome in process_pool.run_pieces(work, pieces, self.n_workers, stop=stop):
+                outcomes = process_pool.run_pieces(work, pieces, self.n_workers, stop=stop, eager=eager)
+                for index, outcome in outcomes:
                     if not isinstance(outcome, BaseException):
                         yield outcome
                     elif isinstance(outcome, process_pool.WorkerDied) and (parts := deaths.add(pending[index])):

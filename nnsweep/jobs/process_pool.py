@@ -27,6 +27,8 @@ from nnsweep.scratch import keep_workers_files
 Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
 """Seconds that an idle worker may take to end."""
+AT_ONCE = 0.002
+"""Seconds within which an idle worker has said so after its last value, unless the machine is busy."""
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MAX_LENGTH = 2000  # characters of a message
 _is_stopping = False  # whether this process is a worker that is to stop
@@ -125,6 +127,7 @@ def run_pieces(
     n_workers: int,
     *,
     stop: Callable[[], bool] = lambda: False,
+    eager: bool = False,
 ) -> Iterator[Result]:
     """Do all pieces of work, in order, as many at once as there are workers.
 
@@ -138,6 +141,9 @@ def run_pieces(
         How many processes, at most.
     stop : callable
         Called after each result; True if no further work is to begin, and the work under way is to end.
+    eager : bool
+        Whether a worker that has yielded its last value may begin its next piece before the caller has dealt with that
+        value: `stop` then comes too late for it.
 
     Yields
     ------
@@ -157,7 +163,7 @@ def run_pieces(
                 if stop():
                     return
         return
-    pool = _Pool(work, n_workers)
+    pool = _Pool(work, n_workers, eager=eager)
     try:
         for result in pool.run(pieces):
             with postpone_signals():
@@ -193,6 +199,7 @@ class _Worker:
 
     def __init__(self, context: Any, work: Callable[[Any], Any], stop: Any) -> None:
         self._context = context
+        self._kept: Any = None  # an answer that was received before its time
         self.pipe, self._far_end = context.Pipe()
         # the fork server may have been started by an earlier sweep, with the environment of that time
         environment = {name: value for name, value in os.environ.items() if name not in _BLAS_THREADS}
@@ -217,8 +224,23 @@ class _Worker:
         with suppress(BrokenPipeError):
             self.pipe.send(piece)
 
+    @property
+    def has_kept(self) -> bool:
+        """Whether an answer is there that was received before its time."""
+        return self._kept is not None
+
+    def is_over(self) -> bool:
+        """Check whether its piece of work has yielded all, which it says at once; what it says besides is kept."""
+        if self._kept is None:
+            with suppress(EOFError, ConnectionError):
+                self._kept = self.pipe.recv() if self.pipe.poll(AT_ONCE) else None
+        return isinstance(self._kept, _Over)
+
     def receive(self) -> Any:
         """Receive the next answer of a piece of work."""
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            return kept
         with suppress(EOFError, ConnectionError):
             if self.pipe.poll():
                 return self.pipe.recv()
@@ -244,24 +266,22 @@ class _Worker:
 class _Pool:
     """Some workers, and the piece of work that each of them is busy with."""
 
-    def __init__(self, work: Callable[[Any], Any], n_workers: int) -> None:
+    def __init__(self, work: Callable[[Any], Any], n_workers: int, *, eager: bool) -> None:
         _ensure_server()
-        self._work = work
+        self._work, self._is_eager = work, eager
         self._n_workers = machine.count_startable_workers(n_workers, besides=1)
         self._context: Any = _choose_context()
         self._stop_reader, self._stop = self._context.Pipe(duplex=False)
         self._all: list[_Worker] = []  # an interruption may come anywhere: a worker is listed before it is started
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, int] = {}
+        self._ready: deque[Result] = deque()  # what the caller has yet to get
 
     def run(self, pieces: Sequence[Any]) -> Iterator[Result]:
         """Do all pieces; in this process, if no worker can be started."""
         waiting = deque(enumerate(pieces))
         while waiting or self._busy:
-            while waiting and len(self._busy) < self._n_workers and (idle := self._find_idle()):
-                number, piece = waiting.popleft()
-                idle.give(piece)
-                self._busy[idle] = number
+            self._give_out(waiting)
             if not self._busy:
                 number, piece = waiting.popleft()
                 yield from ((number, part) for part in _do_piece(self._work, piece))
@@ -269,7 +289,10 @@ class _Pool:
             for worker in self._wait():
                 answer = worker.receive()
                 if isinstance(answer, _Part):
-                    yield self._busy[worker], answer.content
+                    self._ready.append((self._busy[worker], answer.content))
+                    if self._is_eager and self._release(worker):
+                        self._give_out(waiting)
+                    yield self._ready.popleft()
                     continue
                 number = self._busy.pop(worker)
                 if isinstance(answer, KeyboardInterrupt):
@@ -282,6 +305,22 @@ class _Pool:
                     self._idle.append(worker)
                 if not isinstance(answer, _Over):
                     yield number, answer
+
+    def _give_out(self, waiting: deque[tuple[int, Any]]) -> None:
+        """Give pieces of work to the workers that have none, in order."""
+        while waiting and len(self._busy) < self._n_workers and (idle := self._find_idle()):
+            number, piece = waiting.popleft()
+            idle.give(piece)
+            self._busy[idle] = number
+
+    def _release(self, worker: _Worker) -> bool:
+        """Note that a worker has no work any more, if that can be seen already."""
+        with postpone_signals():
+            if is_over := worker.is_over():
+                worker.receive()
+                del self._busy[worker]
+                self._idle.append(worker)
+            return is_over
 
     def _find_idle(self) -> _Worker | None:
         """Find or start a worker without work; None if no further one can be started."""
@@ -304,6 +343,8 @@ class _Pool:
 
     def _wait(self) -> list[_Worker]:
         """Wait until some workers have an answer, or have died."""
+        if kept := [worker for worker in self._busy if worker.has_kept]:
+            return kept
         ready = wait([end for worker in self._busy for end in (worker.pipe, worker.process.sentinel)])
         return [worker for worker in self._busy if worker.pipe in ready or worker.process.sentinel in ready]
 
@@ -311,6 +352,9 @@ class _Pool:
         """Ask all workers to stop, and yield their last results; kill them if interrupted again."""
         self._stop.send_bytes(b"stop")
         try:
+            while self._ready:
+                with postpone_signals():
+                    yield self._ready.popleft()
             while self._busy:
                 for worker in self._wait():
                     answer = worker.receive()

@@ -106,6 +106,13 @@ def answer(piece: Any) -> Any:
     return piece
 
 
+def touch(piece: tuple[str, int]) -> Iterator[Any]:
+    """Leave a file where the work begins, and yield the piece."""
+    folder, number = piece
+    (Path(folder) / f"piece-{number}").touch()
+    yield piece
+
+
 def _begin(folder: str) -> None:
     (Path(folder) / f"begun-{os.getpid()}").touch()
 

@@ -289,7 +289,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, killers: set[int]) -> list[list[int]]
     """Let each stack that has one of some seeds cost its worker; give the stacks that were run."""
     run: list[list[int]] = []
 
-    def done(work: Any, pieces: Sequence[Sequence[Task]], _: int, *, stop: Any) -> Iterator[tuple[int, Any]]:
+    def done(work: Any, pieces: Sequence[Sequence[Task]], _: int, *, stop: Any, **__: Any) -> Iterator[tuple[int, Any]]:
         for number, piece in enumerate(pieces):
             run.append([task.job.seed for task in piece])
             died = killers.intersection(run[-1])
@@ -328,6 +328,15 @@ def test_fail_fast_ignores_a_dead_worker_until_its_job_is_known(make, monkeypatc
     assert run == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4, 5], [3]]
     assert [number for number, outcome in told.items() if isinstance(outcome, RunRecord)] == [0, 1, 2]
     assert isinstance(told[3], process_pool.WorkerDied)
+
+
+@pytest.mark.parametrize("fail_fast", [False, True])
+def test_with_fail_fast_no_stack_begins_early(make, monkeypatch, fail_fast):
+    asked = []
+    monkeypatch.setattr(process_pool, "run_pieces", lambda *_, eager, **__: iter(asked.append(eager) or ()))
+    tasks = make(f"fail_fast={fail_fast}")
+    assert [*ProcessExecutor(tasks).run(tasks)] == []
+    assert asked == [not fail_fast]
 
 
 def test_fail_fast_starts_no_stack_after_one_with_a_failed_job(make, launch):

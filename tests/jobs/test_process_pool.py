@@ -118,6 +118,39 @@ def test_a_consumer_that_wants_no_more_leaves_no_workers(answer):
     assert [child for child in _children(os.getpid(), "resource_tracker", "forkserver") if child not in others] == []
 
 
+@pytest.mark.parametrize("eager", [False, True])
+def test_an_eager_pool_begins_work_while_a_value_is_dealt_with(answer, tmp_path, eager):
+    from pieces import touch
+
+    pieces = [(str(tmp_path), number) for number in range(12)]
+    results = process_pool.run_pieces(touch, pieces, 2, eager=eager)
+    n_begun = []
+    for n_values in range(8):
+        next(results)
+        time.sleep(0.1)  # a worker says at once that it is idle, unless the machine is busy: once in eight is enough
+        n_begun.append(len([*tmp_path.glob("piece-*")]) - n_values)
+    assert (max(n_begun) > 2) == eager
+    assert len([*results]) == 4
+
+
+def test_an_interruption_loses_no_value_that_a_worker_has_sent(answer, tmp_path, monkeypatch):
+    from pieces import touch
+
+    give_out = process_pool._Pool._give_out
+
+    def interrupt(pool, waiting):
+        if pool._ready:
+            raise KeyboardInterrupt
+        give_out(pool, waiting)
+
+    monkeypatch.setattr(process_pool._Pool, "_give_out", interrupt)
+    pieces, numbers = [(str(tmp_path), number) for number in range(20)], []
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (the values come until it is raised)
+        for number, _ in process_pool.run_pieces(touch, pieces, 2, eager=True):
+            numbers.append(number)
+    assert sorted(numbers) == sorted(int(path.name.removeprefix("piece-")) for path in tmp_path.glob("piece-*"))
+
+
 # ---- a process of its own that is interrupted, killed, or imports what cannot be imported
 
 _SCRIPT = """
