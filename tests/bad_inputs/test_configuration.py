@@ -1,5 +1,9 @@
 """Choices that do not exist, values that do not fit together, imports, and Hydra's own settings."""
 
+import importlib.util
+
+import pytest
+
 LONG = "x" * 300
 UNKNOWN_CHOICES = [
     (f"{group}: a choice that does not exist", f"{group}={wrong}", [f"{group}={wrong}: there is no such choice", right])
@@ -151,4 +155,6 @@ BAD = [*UNKNOWN_CHOICES, *ODD_CHOICES, *IMPORTS, *HYDRAS, *TOGETHER, *INTERPOLAT
 
 
 def test_bad_configuration_is_refused(bad, refused):
+    if bad.name == "launcher: not installed" and importlib.util.find_spec("ray"):
+        pytest.skip("ray is installed here")
     refused(bad)
