@@ -30,7 +30,7 @@ def measure(work: Work, repetitions: int, folder: Path) -> dict[str, Any]:
     store = process.ready_store(folder)
     for _ in range(repetitions):
         for contender in work.contenders:
-            runs[contender.name].append(process.measured(contender, store))
+            runs[contender.name].append(process.measure_contender(contender, store))
             print(f"{runs[contender.name][-1]['seconds']:9.2f} s  {contender.name}", flush=True)
     return {
         "runs": runs,

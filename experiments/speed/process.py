@@ -32,7 +32,7 @@ def ready_store(folder: Path) -> Path:
     return store
 
 
-def measured(contender: Contender, store: Path) -> dict[str, Any]:
+def measure_contender(contender: Contender, store: Path) -> dict[str, Any]:
     """Run a contender in a fresh folder beside the store, which holds a copy of it.
 
     Parameters

@@ -157,7 +157,7 @@ class ProcessExecutor:
             process_pool.warm_up(["nnsweep.jobs.worker"])
         stacks, deaths = self.form_stacks(tasks), Deaths()
         pending = [[*stack.numbers] for stack in stacks]
-        eager = not tasks[0].job.fail_fast  # else no stack begins before it is known that the last one has not failed
+        eager = not tasks[0].job.fail_fast  # which lets no stack begin before the last one is known not to have failed
         with scratch_folder() as folder:
             data = _map_datasets(tasks, folder) if self.n_workers > 1 else {}
             work = functools.partial(train_in_worker, data, self._draw, self._choose_threads(stacks, tasks))

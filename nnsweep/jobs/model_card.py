@@ -16,11 +16,12 @@ from nnsweep.jobs.result import CONFIG, ENVIRONMENT
 from nnsweep.model.packed import hash_weights
 from nnsweep.model.predictor import Model
 from nnsweep.results.factors import KINDS
+from nnsweep.results.frame import frame
 from nnsweep.results.metrics import CHANCE
 from nnsweep.results.report.model_card import write_model_card
 from nnsweep.results.report.model_facts import ModelFacts
 from nnsweep.results.report.section_looks import describe_exposure
-from nnsweep.results.selection import rank_runs, ranking_frame
+from nnsweep.results.selection import rank_runs
 from nnsweep.results.wording import count
 from nnsweep.tracking.ensembles import MEMBERS
 from nnsweep.tracking.exposure import find_exposures, read_test_sets
@@ -55,7 +56,7 @@ class Peers(NamedTuple):
         configurations: dict[Any, list[RunRecord]] = {}
         for record in finished:
             configurations.setdefault(_identify_configuration(record), []).append(record)
-        ranking = rank_runs(ranking_frame(finished))["run_id"].tolist() if finished else []
+        ranking = rank_runs(frame(finished))["run_id"].tolist() if finished else []
         return cls(ranking, {record.run_id: record for record in finished}, configurations)
 
     def count_equal(self, record: RunRecord) -> int:

@@ -28,7 +28,7 @@ Result: TypeAlias = tuple[int, Any]
 PATIENCE = 5.0
 """Seconds that an idle worker may take to end."""
 AT_ONCE = 0.002
-"""Seconds within which an idle worker has said so after its last value, unless the machine is busy."""
+"""Seconds within which a worker says that its work is over, after its last value and unless the machine is busy."""
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MAX_LENGTH = 2000  # characters of a message
 _is_stopping = False  # whether this process is a worker that is to stop
@@ -229,12 +229,14 @@ class _Worker:
         """Whether an answer is there that was received before its time."""
         return self._kept is not None
 
-    def is_over(self) -> bool:
-        """Check whether its piece of work has yielded all, which it says at once; what it says besides is kept."""
+    def take_end(self) -> bool:
+        """Take the answer that its piece of work is over, if it comes at once; any other answer is kept."""
         if self._kept is None:
             with suppress(EOFError, ConnectionError):
                 self._kept = self.pipe.recv() if self.pipe.poll(AT_ONCE) else None
-        return isinstance(self._kept, _Over)
+        if is_over := isinstance(self._kept, _Over):
+            self._kept = None
+        return is_over
 
     def receive(self) -> Any:
         """Receive the next answer of a piece of work."""
@@ -316,8 +318,7 @@ class _Pool:
     def _release(self, worker: _Worker) -> bool:
         """Note that a worker has no work any more, if that can be seen already."""
         with postpone_signals():
-            if is_over := worker.is_over():
-                worker.receive()
+            if is_over := worker.take_end():
                 del self._busy[worker]
                 self._idle.append(worker)
             return is_over

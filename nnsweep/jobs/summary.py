@@ -97,7 +97,7 @@ class SweepEnd:
     models: Models = "none"
     owner: Owner | None = None
 
-    # of 10,000 jobs each of these takes a second, so the table, the files and the pages share them
+    # each is made once: the table, the files, the note, the page and the pictures share them
     @cached_property
     def runs(self) -> pd.DataFrame:
         """The frame of its records, in the order of the grid."""

@@ -101,7 +101,7 @@ def run_sweep(
         training = _Training(distinct, replace(request, run_id=plan.run_id), executor, recorder, progress)
         with display.show_progress(progress), report_outages(request.uri) as outage:
             training.run(plan, display)
-        end = training.end(is_away=outage.is_away)
+        end = training.make_end(is_away=outage.is_away)
         display.show_table(end)
         closing = training.close(end)
     display.show_places(end, has_view=closing.has_view)
@@ -268,8 +268,8 @@ class _Training:
         draws = bool(self._launched) if self._job.tracking.pictures is None else self._job.tracking.pictures
         return has_own_folder and draws
 
-    def end(self, *, is_away: bool) -> "SweepEnd":
-        """Say how the sweep has ended; `is_away` tells that the store is, and that the user knows."""
+    def make_end(self, *, is_away: bool) -> "SweepEnd":
+        """Gather what the sweep has come to; `is_away` tells that the store is away, and that the user knows."""
         from nnsweep.jobs.summary import SweepEnd  # it imports pandas, which only tables need
 
         job, folder = self._job, self._request.folder

@@ -6,15 +6,12 @@ measure, they are ranked, compared and drawn by the same one.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 
-from nnsweep.results.frame import METRICS, frame, plain, take_numbers
+from nnsweep.results.frame import METRICS, plain, take_numbers
 from nnsweep.results.metrics import find_sign, find_validation_metric, is_result, metric_text, take_possible
 from nnsweep.results.wording import join_words
-from nnsweep.tracking.record import RunRecord
 
 SELECT = "trainer.select"
 """The setting that names the measure, and the part that it is taken on."""
@@ -79,23 +76,6 @@ def list_metrics(runs: pd.DataFrame) -> list[str | None]:
         else next((metric for metric, values in usual if not math.isnan(values[row])), None)
         for row, name in enumerate(named)
     ]
-
-
-def ranking_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Make a frame of what ranks the runs alone: the whole frame of 10,000 runs takes a second."""
-    return frame(
-        [
-            replace(
-                record,
-                settings={name: value for name, value in record.settings.items() if name == SELECT},
-                metrics={
-                    name: value for name, value in record.metrics.items() if name.startswith(("best_val_", "test_"))
-                },
-                others={},
-            )
-            for record in records
-        ]
-    )
 
 
 def rank_runs(runs: pd.DataFrame, metric: str | None = None) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from nnsweep.results.selection import (
     find_metric,
     note_selection,
     rank_runs,
-    ranking_frame,
     selection,
 )
 from nnsweep.tracking.record import RunRecord
@@ -128,7 +127,7 @@ def test_runs_are_ranked_by_what_selected_them():
     runs = frame(LOSSES)
     assert find_metric(runs) == "test_log_loss"
     assert list(rank_runs(runs)["name"]) == ["b", "a"]
-    assert list(rank_runs(ranking_frame(LOSSES))["name"]) == ["b", "a"]
+    assert list(rank_runs(frame(LOSSES))["name"]) == ["b", "a"]
     assert list(rank_runs(runs, "test_accuracy")["name"]) == ["a", "b"]
     assert selection(runs) == "test_log_loss: test log loss at the epoch of best validation log loss"
     assert note_selection(runs, "test_accuracy") == "Test accuracy at the epoch of best validation log loss."
